@@ -143,8 +143,7 @@ class Exit:
             trade = self._as_it_is_now(each)
             seen = (self.board.get(), self.prices.get(), self.controls.get())
             if trade is not None and memory.attention.wants(trade, *seen, self.clock.utc()):
-                if not await self._look_at(trade, memory, say):
-                    await self._look_at(trade, memory, say)
+                await self._look_at(trade, memory, say)
                 say(memory.said)
         return memory.attention.next_at(held, longest)
 
@@ -191,8 +190,7 @@ class Exit:
                 continue
             kept.in_rows = {**{each: kept.in_rows[each] for each in kept.in_rows if each in now}, **changed}
 
-    async def _look_at(self, trade: TradeView, memory: _Memory, say: Say) -> bool:
-        """False: what was decided was too old when its turn came, and no attempt; decided anew it is the next."""
+    async def _look_at(self, trade: TradeView, memory: _Memory, say: Say) -> None:
         strategy, now = named(self.strategies, trade.strategy), self.clock.utc()
         seen = (self.board.get(), self.prices.get(), self.controls.get())
         before = memory.remembered.get(trade.trade_id, exit_rule.NOTHING)
@@ -203,13 +201,13 @@ class Exit:
         if isinstance(decided.outcome, CloseIntent):
             memory.said = await self._send_intent(decided.outcome, trade, say)
             if self._as_it_is_now(trade) == trade:
+                # No order came of it: too old when its turn came, or the database failed on it. It is the next after all others.
                 memory.remembered[trade.trade_id] = exit_rule.not_tried(decided.remembered, before)
-                return False
+                memory.attention.looked(trade, *seen, now)
         else:
             memory.said = f"trade {trade.trade_id}: {decided.outcome.sentence}"
             if decided.outcome.alarm:
                 log.error("cannot sell", trade=trade.trade_id, ticker=trade.ticker, sentence=memory.said)
-        return True
 
     def _decide(
         self, trade: TradeView, before: ExitMemory, strategy: Strategy, now: datetime

@@ -137,7 +137,8 @@ class TradeManager:
                             reached(CrashPoint.ROWS_PUBLISHED)
                         finally:
                             self.close_intents.done()
-                        await stand_aside()  # exit decides on the next
+                        await stand_aside()  # exit decides on the next,
+                        await stand_aside()  # or once more on one that was too old
                         sale = self.close_intents.receive_waiting()
 
     async def _compare_forever(self, memory: _Memory, say: Say) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
@@ -13,44 +17,80 @@ from recio.db.pool import open_pool
 from recio.messages.account import SettlementSeen
 from recio.messages.controls import TradingControls
 from recio.units import EventTicker, Side, Ticker
+from recio.wires import Wires
 from tests.builders import NOW, TICKER, prices
 from tests.order_path import an_intent, bought, managed
 from tests.tasks.test_exit_task import FLATTEN, exit_of
 from tests.tasks.test_order_path_tasks import BLOCKED
 
 
+@dataclass
+class StandStill:
+    """A clock that a test moves."""
+
+    now: datetime = NOW
+    speed: float = 1.0
+
+    def utc(self) -> datetime:
+        return self.now
+
+
+@asynccontextmanager
+async def slow_database(wires: Wires, dsn: str) -> AsyncGenerator[None]:
+    """Within it a fact has its turn, which does not end; the next who waits is an entry."""
+    async with open_pool(dsn, application_name="slow") as stranger, transaction(stranger) as connection:
+        await connection.execute("LOCK TABLE settlements IN ACCESS EXCLUSIVE MODE")
+        gone = SettlementSeen(ticker=Ticker("KX-GONE"), result=Side.YES, settled_at=NOW, revenue_cents=0)
+        await wires.venue_facts.send(gone)
+        with anyio.fail_after(10):
+            while not await stranger.fetchval(BLOCKED):
+                await anyio.lowlevel.checkpoint()
+        decided_at = NOW + timedelta(minutes=1)
+        fresh = replace(an_intent(decided_at, ticker=Ticker("KX-FRESH")), event_ticker=EventTicker("KX-NEXT"))
+        await wires.open_intents.send(fresh)
+        await anyio.wait_all_tasks_blocked()
+        yield
+
+
+async def a_sale_is_wanted(wires: Wires) -> None:
+    with anyio.fail_after(10):
+        while not wires.close_intents.unfinished:  # noqa: ASYNC110 - a queue has no event for that
+            await anyio.sleep(0.01)
+
+
+async def leave(wires: Wires, count: int) -> list[tuple[str, bool]]:
+    with anyio.fail_after(10):
+        orders = [await wires.orders.receive() for _ in range(count)]
+    return [(each.ticker, each.reduce_only) for each in orders]
+
+
 async def test_sales_that_are_due_together_get_their_rows_before_the_next_entry_or_fact_gets_its_turn(
     pool: asyncpg.Pool[asyncpg.Record], database_dsn: str
 ):
     """A turn of another between two of them takes a slow database longer than a decision may wait."""
-    async with (
-        managed(pool) as wires,
-        open_pool(database_dsn, application_name="slow") as stranger,
-        anyio.create_task_group() as group,
-    ):
+    async with managed(pool) as wires, anyio.create_task_group() as group:
         await bought(wires)
         await bought(wires, Ticker("KX-OTHER"), "2")
         wires.controls.set(TradingControls(halts=(FLATTEN,)))
         wires.prices.set(prices())
-        async with transaction(stranger) as connection:
-            await connection.execute("LOCK TABLE settlements IN ACCESS EXCLUSIVE MODE")
-            gone = SettlementSeen(ticker=Ticker("KX-GONE"), result=Side.YES, settled_at=NOW, revenue_cents=0)
-            await wires.venue_facts.send(gone)
-            with anyio.fail_after(10):
-                while not await stranger.fetchval(BLOCKED):
-                    await anyio.lowlevel.checkpoint()
-            fresh = replace(an_intent(ticker=Ticker("KX-FRESH")), event_ticker=EventTicker("KX-NEXT"))
-            await wires.open_intents.send(fresh)
-            await anyio.wait_all_tasks_blocked()
+        async with slow_database(wires, database_dsn):
             group.start_soon(exit_of(wires, pool).run, lambda _sentence: None)
-            with anyio.fail_after(10):
-                while not wires.close_intents.unfinished:  # noqa: ASYNC110 - its first sale is on its way
-                    await anyio.sleep(0.01)
-        with anyio.fail_after(10):
-            leaves = [await wires.orders.receive() for _ in range(3)]
-        assert [(each.ticker, each.reduce_only) for each in leaves] == [
-            (TICKER, True),
-            ("KX-OTHER", True),
-            ("KX-FRESH", False),
-        ]
+            await a_sale_is_wanted(wires)
+        assert await leave(wires, 3) == [(TICKER, True), ("KX-OTHER", True), ("KX-FRESH", False)]
+        group.cancel_scope.cancel()
+
+
+async def test_a_sale_that_was_too_old_when_its_turn_came_is_decided_anew_in_the_same_turn(
+    pool: asyncpg.Pool[asyncpg.Record], database_dsn: str
+):
+    clock = StandStill()
+    async with managed(pool, cast("Any", clock)) as wires, anyio.create_task_group() as group:
+        await bought(wires)
+        wires.controls.set(TradingControls(halts=(FLATTEN,)))
+        wires.prices.set(prices())
+        async with slow_database(wires, database_dsn):
+            group.start_soon(replace(exit_of(wires, pool), clock=clock).run, lambda _sentence: None)
+            await a_sale_is_wanted(wires)
+            clock.now = NOW + timedelta(minutes=1)
+        assert await leave(wires, 2) == [(TICKER, True), ("KX-FRESH", False)]
         group.cancel_scope.cancel()
