@@ -171,6 +171,8 @@ make_account() {
     for each in "${wanted[@]}"; do
         id "$each" >/dev/null 2>&1 || run useradd --system --home-dir "$state" --no-create-home --shell /usr/sbin/nologin "$each"
     done
+    # Before the unit makes it: a backup is restored there on a machine whose daemon has not started yet.
+    [ -d "$state" ] || run install -d -m 0700 -o "$account" -g "$account" "$state"
 }
 
 # A release is named after its version and content, made once, and complete only with its mark.

@@ -213,6 +213,7 @@ def droplet(request: pytest.FixtureRequest) -> Iterator[Droplet]:
 def test_installed_it_makes_accounts_a_database_with_three_roles_and_a_daemon_that_trades(droplet: Droplet):
     machine = droplet.machine
     assert "+ " in droplet.install("--no-start")
+    assert machine.run("stat", "-c", "%a %U", "/var/lib/recio") == "700 recio"  # a restore begins there
     python = f"/opt/recio/releases/{droplet.in_use()}/bin/python"
     machine.write("/etc/systemd/system/sim.service", EXCHANGE.format(python=python))
     machine.run("sh", "-c", "systemctl daemon-reload; systemctl enable --now sim 2>&1")
