@@ -189,7 +189,7 @@ def put_source(machine: Machine) -> None:
 
 
 def take_away_what_a_test_put_there(machine: Machine) -> None:
-    for place in ("opt/recio", "etc/recio"):
+    for place in ("opt/recio", "etc/recio", "var/lib/recio"):
         shutil.rmtree(machine.root / place, ignore_errors=True)
     machine.run("sh", "-c", "rm -f /etc/systemd/system/recio*; userdel recio; systemctl daemon-reload", check=False)  # fmt: skip
 
