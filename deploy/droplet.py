@@ -137,6 +137,11 @@ class Account:
         """Where the DSN of the tables' owner stands, if it is another than the daemon's role."""
         return ETC / f"{self.instance or 'recio'}-owner.dsn"
 
+    @property
+    def has_owner(self) -> bool:
+        """Not where the database lies in the data directory, as after a restore: that is the daemon's own, whatever was before."""
+        return self.owner.exists() and bool(self.settings().get("database", {}).get("dsn"))
+
     def settings(self) -> Mapping[str, Any]:
         try:
             return tomllib.loads(self.config.read_text(encoding="utf-8-sig"))

@@ -171,6 +171,8 @@ make_account() {
     for each in "${wanted[@]}"; do
         id "$each" >/dev/null 2>&1 || run useradd --system --home-dir "$state" --no-create-home --shell /usr/sbin/nologin "$each"
     done
+    # Before the unit makes it: a backup is restored there on a machine whose daemon has not started yet.
+    [ -d "$state" ] || run install -d -m 0700 -o "$account" -g "$account" "$state"
 }
 
 # A release is named after its version and content, made once, and complete only with its mark.
@@ -243,10 +245,13 @@ make_database() {
     put "$owner_dsn" 0600 "$owner:$owner" <<< "postgresql:///$account?host=/var/run/postgresql&user=$owner"
 }
 
+# Not where the database lies in the data directory, as after a restore: that is the account's own.
+has_owner() { [ -e "$owner_dsn" ] && ! grep -q '^dsn = ""' "$config" 2>/dev/null; }
+
 # recio db as whoever owns the tables.
 as_owner() {
     local program=/opt/recio/current/bin/recio
-    if [ -e "$owner_dsn" ]; then
+    if has_owner; then
         run env -C / runuser -u "$owner" -- "$program" db "$@" --owner "$owner_dsn" --data-dir "$state/data"
     else
         run env -C / runuser -u "$account" -- "$program" db "$@" --config "$config"
@@ -255,7 +260,7 @@ as_owner() {
 
 # The tables of a new database, and the rights of whom its owner lets in; the rights on later tables come with their migration.
 set_up_tables() {
-    [ -e "$owner_dsn" ] && [ "$dry" = no ] || return 0
+    has_owner && [ "$dry" = no ] || return 0
     [ -n "$(asked "SELECT 1 FROM pg_tables WHERE tablename = 'runs'" "$account")" ] || as_owner migrate
     [ "$(asked "SELECT has_table_privilege('$account', 'runs', 'INSERT')" "$account")" = t ] || as_owner grant "$account" application
     [ "$(asked "SELECT has_table_privilege('$reader', 'runs', 'SELECT')" "$account")" = t ] || as_owner grant "$reader" read-only

@@ -97,7 +97,7 @@ def migrate(change: Change, account: Account) -> None:
     if not change.steps.get(account.unit):
         return
     change.migrated = True
-    if account.owner.exists():
+    if account.has_owner:
         where = ("--owner", account.owner, "--data-dir", account.data_dir)
         account.recio(change.target, "db", "migrate", *where, user=f"{account.user}-owner")
     else:

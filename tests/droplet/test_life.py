@@ -189,7 +189,7 @@ def put_source(machine: Machine) -> None:
 
 
 def take_away_what_a_test_put_there(machine: Machine) -> None:
-    for place in ("opt/recio", "etc/recio"):
+    for place in ("opt/recio", "etc/recio", "var/lib/recio"):
         shutil.rmtree(machine.root / place, ignore_errors=True)
     machine.run("sh", "-c", "rm -f /etc/systemd/system/recio*; userdel recio; systemctl daemon-reload", check=False)  # fmt: skip
 
@@ -213,6 +213,7 @@ def droplet(request: pytest.FixtureRequest) -> Iterator[Droplet]:
 def test_installed_it_makes_accounts_a_database_with_three_roles_and_a_daemon_that_trades(droplet: Droplet):
     machine = droplet.machine
     assert "+ " in droplet.install("--no-start")
+    assert machine.run("stat", "-c", "%a %U", "/var/lib/recio") == "700 recio"  # a restore begins there
     python = f"/opt/recio/releases/{droplet.in_use()}/bin/python"
     machine.write("/etc/systemd/system/sim.service", EXCHANGE.format(python=python))
     machine.run("sh", "-c", "systemctl daemon-reload; systemctl enable --now sim 2>&1")

@@ -183,3 +183,19 @@ def test_a_recording_that_the_new_release_cannot_read_is_no_silent_agreement(acc
     account.said = {("new", "replay"): files.Refused("form 9 is not known")}
     with pytest.raises(files.Refused, match="cannot make its decisions again"):
         beside.try_beside(change(account))
+
+
+@pytest.mark.parametrize(("dsn", "has_owner"), [("postgresql:///recio", True), ("", False)])
+def test_a_restored_database_is_migrated_as_the_accounts_own_and_not_the_one_that_it_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dsn: str, has_owner: bool
+):
+    monkeypatch.setattr(files, "ETC", tmp_path)
+    (tmp_path / "recio-owner.dsn").write_text("postgresql:///recio?user=recio-owner\n", encoding="utf-8")
+    (tmp_path / "recio.toml").write_text(f'[database]\ndsn = "{dsn}"\n', encoding="utf-8")
+    asked: list[tuple[str, ...]] = []
+    account = files.Account("")
+    monkeypatch.setattr(
+        files.Account, "recio", lambda _, *words, **who: asked.append((*map(str, words), who.get("user", "")))
+    )
+    upgrade.migrate(SimpleNamespace(steps={account.unit: ["two"]}, target="new", migrated=False), account)
+    assert ("--owner" in asked[0], asked[0][-1]) == (has_owner, "recio-owner" if has_owner else "")

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.timeout(600)
 
 OPERATE = Path(__file__).parents[2] / "docs" / "operate"
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-NOT_RUN = ("nano ", "journalctl ")
+NOT_RUN = ("nano ", "journalctl ", "deploy/install.sh ", "systemctl disable ")
+CONFIGS = ("/etc/recio/recio.toml", "/etc/recio/second.toml")
 CODES = {"flatten": {0, 75}, "doctor": {0}}
 """A market that has just closed leaves something to its settlement: 75."""
 
@@ -43,7 +44,7 @@ def is_up(world: World) -> bool:
 
 async def recio(world: World, words: list[str]) -> subprocess.CompletedProcess[str]:
     own = ["--config", str(world.root / "recio.toml")]
-    words = [each for each in words if each not in ("--config", "/etc/recio/recio.toml")]
+    words = [each for each in words if each not in ("--config", *CONFIGS)]
     return await anyio.to_thread.run_sync(
         lambda: subprocess.run(
             [sys.executable, "-m", "recio", *words, *own],
