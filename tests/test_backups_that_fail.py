@@ -239,3 +239,29 @@ async def test_a_backup_for_which_there_is_no_room_makes_room_for_the_next(folde
         )  # fmt: skip
         assert (done.returncode, "pg_dump failed" in done.stderr) == (75, True), done.stderr
         assert (old.folder.exists(), kept.folder.exists()) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "programs"),
+    [
+        (("--kind", "dump"), "SELECT count(*) {} FROM pg_stat_activity WHERE application_name = 'pg_dump'"),
+        (("--stream",), "SELECT count(*) {} FROM pg_stat_replication WHERE state = 'streaming'"),
+    ],
+    ids=["a backup", "the stream"],
+)
+async def test_a_kill_ends_the_program_of_a_backup_too(folder: Path, options: tuple[str, ...], programs: str):
+    async with live(folder) as (client, _):
+        marked(folder)
+        watcher, holder = await asyncpg.connect(client.dsn), await asyncpg.connect(client.dsn)
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            killed = subprocess.Popen(
+                [sys.executable, "-m", "recio", "backup", "--data-dir", "data", "--to", "backups", *options],
+                cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            await until(programs.format("> 0"), watcher)
+            killed.kill()
+            await anyio.to_thread.run_sync(killed.wait)
+            await until(programs.format("= 0"), watcher)
+        await watcher.close()
+        await holder.close()
