@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,31 @@ async def test_lots_are_those_of_the_fills_and_add_up_to_the_ledger(pool: Pool, 
     (held,) = [json.loads(line) for line in lots(folder, "--held", "--json").stdout.splitlines()]
     assert (held["ticker"], held["cost"], held["closed_at"]) == ("HELD", "0.500000", None)
     assert list(csv.DictReader(io.StringIO(lots(folder, "--until", "2020-01-01").stdout))) == []
+
+
+@pytest.mark.parametrize("command", [("history", "fills", "--csv"), ("trades", "--csv"), ("lots",)])
+@pytest.mark.parametrize("reader", ["gone", "full"])
+async def test_output_that_fails_among_rows_is_no_fault_of_the_database(
+    pool: Pool, folder: Path, command: tuple[str, ...], reader: str
+):
+    await record(pool, fill(1, (True, 4_000, 1_000, 100_001)))
+    reads, gone = os.pipe()
+    os.close(reads)
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "recio", *command],
+            cwd=folder, stdin=subprocess.DEVNULL, stdout=gone if reader == "gone" else full, stderr=subprocess.PIPE,
+            text=True, timeout=120, check=False, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+    finally:
+        os.close(full)
+        os.close(gone)
+    assert "whether it was done" not in done.stderr
+    assert "bug" not in done.stderr
+    assert (done.returncode, "No space left" in done.stderr) == (
+        (0, False) if reader == "gone" else (75, True)
+    )
 
 
 async def test_lots_that_are_not_the_ledgers_are_not_printed(pool: Pool, folder: Path):
