@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -245,6 +246,11 @@ def _explain(fault: BaseException) -> ExitCode:
         with suppress(OSError):
             print(f"recio: {NO_UTF8}", file=sys.stderr)
         return ExitCode.CONFIG
+    if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        _point_nowhere(sys.stdout)
+        with suppress(OSError):
+            print(f"recio: {fault.strerror}: what it says or keeps cannot be written whole", file=sys.stderr)
+        return ExitCode.TEMPORARY
     with suppress(OSError):
         _tell_bug(fault)
     return ExitCode.FATAL

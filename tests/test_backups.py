@@ -30,6 +30,7 @@ from recio.db.backups import (
     backups_in,
     expire,
     first_segment,
+    places_in,
     take,
     wal_of,
 )
@@ -272,6 +273,14 @@ def test_what_is_old_goes_with_the_stream_that_only_it_needs_but_never_the_last_
     assert backups_in(tmp_path) == [kept, newest]
     assert sorted(each.name[-1] for each in wal.iterdir()) == ["5", "6"]
     assert expire(tmp_path, NOW, keep=2, days=30) == []
+
+
+def test_what_is_damaged_is_neither_removed_nor_kept_in_the_place_of_a_good_one(tmp_path: Path):
+    """A removal that is broken off leaves a draft: what is in its place is whole or was damaged by somebody else."""
+    old, damaged, newest = (fake(tmp_path, NOW - timedelta(days=each)) for each in (50, 45, 40))
+    (damaged.folder / FACTS).unlink()
+    assert expire(tmp_path, NOW, keep=1, days=30) == [old]
+    assert places_in(tmp_path) == [damaged.folder, newest.folder]
 
 
 def recio(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tarfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,12 +19,12 @@ import asyncpg
 import pytest
 
 from recio.commands import backups as commands
-from recio.db.backups import SEGMENT_BYTES, SUMS, Backup, Kind, last_segment, stream_in, take, wal_of
+from recio.db.backups import FACTS, SEGMENT_BYTES, SUMS, Backup, Kind, last_segment, stream_in, take, wal_of
 from recio.db.restores import proven, restored
 from recio.db.wal_stream import SLOT, begun_anew, end_when_lost, follow
 from recio.errors import Fatal
 from recio.settings.files import MARKER
-from tests.test_backups import folder, kinds_in, live, recio, row, until_received, write
+from tests.test_backups import fake, folder, kinds_in, live, recio, row, until_received, write
 
 __all__ = ["folder"]
 pytestmark = pytest.mark.timeout(300)
@@ -196,3 +196,72 @@ async def test_a_server_that_gave_the_stream_up_ends_it_and_the_next_one_begins_
         async with pool.acquire() as connection:
             assert await begun_anew(connection)
             assert await connection.fetchval("SELECT count(*) FROM pg_replication_slots") == 0
+
+
+async def test_a_damaged_old_backup_stands_in_the_way_of_no_newer_one(folder: Path):
+    async with live(folder) as (client, _):
+        marked(folder)
+        old = fake(folder / "backups", datetime.now(UTC) - timedelta(days=2))
+        (old.folder / FACTS).unlink()
+        made = await take(client, folder / "backups", Kind.DUMP, datetime.now(UTC))
+        checked = recio(folder, "backup", "--to", "backups", "--check")
+        assert checked.returncode == 0, checked.stderr
+        drilled = recio(folder, "drill", "--data-dir", "data", "--from", "backups")
+        assert drilled.returncode == 0, drilled.stderr
+        another = recio(folder, "backup", "--data-dir", "data", "--to", "backups", "--kind", "dump")
+        assert (another.returncode, str(old.folder) in another.stderr) == (65, True)  # somebody has to look
+        assert made.folder.exists()
+
+
+async def test_a_backup_of_a_clock_that_was_ahead_is_named_and_not_taken_for_the_newest(folder: Path):
+    async with live(folder) as (client, _):
+        marked(folder)
+        await take(client, folder / "backups", Kind.DUMP, datetime.now(UTC))
+        later = fake(folder / "backups", datetime.now(UTC) + timedelta(days=400))
+        for arguments in (
+            ("backup", "--to", "backups", "--check"),
+            ("drill", "--data-dir", "data", "--from", "backups"),
+        ):
+            done = recio(folder, *arguments)
+            assert (done.returncode, f"{later.folder} was made at" in done.stderr) == (65, True)
+        shutil.move(later.folder, folder)
+        assert recio(folder, "backup", "--to", "backups", "--check").returncode == 0
+
+
+async def test_a_backup_for_which_there_is_no_room_makes_room_for_the_next(folder: Path):
+    async with live(folder):
+        marked(folder)
+        old, kept = (fake(folder / "backups", datetime.now(UTC) - timedelta(days=each)) for each in (50, 40))
+        arguments = "-m recio backup --data-dir data --to backups --keep 1 --kind dump"
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"ulimit -f 8 && exec {sys.executable} {arguments}"],
+            cwd=folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, "pg_dump failed" in done.stderr) == (75, True), done.stderr
+        assert (old.folder.exists(), kept.folder.exists()) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "programs"),
+    [
+        (("--kind", "dump"), "SELECT count(*) {} FROM pg_stat_activity WHERE application_name = 'pg_dump'"),
+        (("--stream",), "SELECT count(*) {} FROM pg_stat_replication WHERE state = 'streaming'"),
+    ],
+    ids=["a backup", "the stream"],
+)
+async def test_a_kill_ends_the_program_of_a_backup_too(folder: Path, options: tuple[str, ...], programs: str):
+    async with live(folder) as (client, _):
+        marked(folder)
+        watcher, holder = await asyncpg.connect(client.dsn), await asyncpg.connect(client.dsn)
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            killed = subprocess.Popen(
+                [sys.executable, "-m", "recio", "backup", "--data-dir", "data", "--to", "backups", *options],
+                cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            await until(programs.format("> 0"), watcher)
+            killed.kill()
+            await anyio.to_thread.run_sync(killed.wait)
+            await until(programs.format("= 0"), watcher)
+        await watcher.close()
+        await holder.close()

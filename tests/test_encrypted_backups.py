@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from recio.db import backups
+from recio import scratch
+from recio.db import backups, restores
 from recio.db.backups import DUMP, MANIFEST, SUMS, Kind, take
 from recio.db.encryption import encrypt, new_key, read_key
 from recio.db.restores import proven, restored
@@ -64,6 +65,20 @@ async def test_a_wrong_key_none_and_a_file_that_changed_are_each_named_before_a_
     with pytest.raises(Fatal, match="cannot be decrypted"):
         async with restored(made, None, again, key=key):
             pass
+
+
+async def test_what_a_killed_restore_left_readable_goes_with_the_next_whatever_it_restores_into(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(scratch, "YOUNG", -1.0)
+    public = new_key(folder / "key")
+    key = read_key(folder / "key", folder / "backups")
+    async with live(folder) as (client, _):
+        made = await take(client, folder / "backups", Kind.DUMP, datetime.now(UTC), [public])
+    with restores._opened(made, folder / "first", key) as readable:
+        left = shutil.copytree(readable, readable.with_name(f"{readable.name}x"))
+    with restores._opened(made, folder / "second", key):
+        assert not left.exists()
 
 
 def test_a_key_that_others_can_read_lies_among_the_backups_or_is_none_is_refused_without_its_words(

@@ -1,4 +1,4 @@
-"""Where backups are read from: a folder, or a bucket whose newest copy and stream of changes are fetched first; it restores nothing."""
+"""Where backups are read from: a folder, or a bucket whose newest copy and stream of changes are fetched first; and which is the newest; it restores nothing."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio.to_thread
 
 from recio.db.backup_bucket import SCHEME, bucket_at, fetch, newest_copy
-from recio.db.backups import Kind, first_segment, wal_of
+from recio.db.backups import Backup, Kind, first_segment, places_in, read_backup, wal_of
 from recio.db.encryption import Identity, read_key, refuse_wrong_key
 from recio.db.wal_bucket import fetch_stream
-from recio.errors import BadConfig
+from recio.errors import BadConfig, ExitCode, Fatal
 from recio.scratch import scratch_folder
+
+CLOCKS_APART = timedelta(minutes=5)
+"""A disk of backups may be read on another machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,32 @@ def is_bucket(given: str) -> bool:
 
 def folder_of(given: str) -> Path:
     return Path(given).expanduser().absolute()
+
+
+def newest_in(folder: Path, at: datetime | None = None) -> Backup:
+    """The newest that reaches `at`; one that is damaged stands in the way of none that is asked for. Raises BadConfig and Fatal."""
+    for place in reversed(places_in(folder)):
+        try:
+            found = read_backup(place)
+        except Fatal as error:
+            if at is None:
+                raise
+            print(f"recio: passed by: {error}", file=sys.stderr)
+            continue
+        if at is None or (found.kind is Kind.BASE and found.finished_at <= at):
+            return found
+    reach = f" from before {at:%Y-%m-%d %H:%M:%S} UTC that can be followed" if at else ""
+    raise BadConfig(f"{folder} has no backup{reach}")
+
+
+def refuse_later(newest: Backup) -> None:
+    """One of a clock that was ahead stands before every newer one. Raises Fatal."""
+    if newest.finished_at > datetime.now(UTC) + CLOCKS_APART:
+        raise Fatal(
+            f"{newest.folder} was made at {newest.finished_at:%Y-%m-%d %H:%M:%S} UTC, which is still to come: the clock was ahead"
+            " then, or is behind now. Once the clock is right, move that backup elsewhere: it stands in the place of the newest",
+            ExitCode.DATA,
+        )
 
 
 @contextmanager

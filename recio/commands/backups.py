@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,22 @@ import anyio
 import anyio.to_thread
 import asyncpg
 
-from recio.commands.backup_places import folder_of, is_bucket, source, source_fetched
+from recio.commands.backup_places import folder_of, is_bucket, newest_in, refuse_later, source, source_fetched
 from recio.commands.event_loop import to_the_end
 from recio.commands.installation import Installation, add_installation, find_installation
 from recio.commands.options import moment, positive
 from recio.daemon.database import dsn_in_use
 from recio.db import backup_rows, identity
 from recio.db.backup_bucket import Bucket, bucket_at, expire_copies, put
-from recio.db.backups import Backup, Kind, backups_in, check_sums, expire, take, wal_of
+from recio.db.backups import (
+    Backup,
+    Kind,
+    backups_in,
+    check_sums,
+    expire,
+    take,
+    wal_of,
+)
 from recio.db.client_programs import Client
 from recio.db.connection import Connection, transaction
 from recio.db.encryption import Identity, checked_recipient, new_key
@@ -37,6 +45,7 @@ from recio.errors import BadConfig, ExitCode, Fatal, Transient, of_the_machine
 from recio.scratch import scratch_folder
 from recio.settings.files import MARKER, RESTORED
 from recio.supervisor import leading_fault
+from recio.times import time_text
 
 NAME = "recio backup"
 NOTE_LIMIT = 15.0
@@ -175,7 +184,12 @@ async def backup(
             await backup_rows.note_backup(connection, kind, str(folder), started, now, 0, why)
 
         async with _noted(pool, failed):
-            made = await take(client, folder, kind, started, recipients)
+            try:
+                made = await take(client, folder, kind, started, recipients)
+            except Fatal:
+                with suppress(Fatal):  # a disk that is full would stay so
+                    _remove_old(folder, keep, days)
+                raise
         async with transaction(pool) as connection:
             await backup_rows.note_backup(
                 connection, kind, str(made.folder), started, made.finished_at, made.bytes
@@ -190,14 +204,13 @@ async def backup(
 
 
 def _remove_old(folder: Path, keep: int, days: int) -> None:
-    """Raises Fatal where they cannot be removed."""
+    """Raises Fatal where they cannot be removed, and for one that is damaged."""
     try:
         for old in expire(folder, datetime.now(UTC), keep=keep, days=days):
             print(f"removed {old.folder}, which was older than {days} days")
     except OSError as error:
-        raise of_the_machine(
-            f"the backup is there, and old ones cannot be removed: {error}", error
-        ) from error
+        raise of_the_machine(f"old backups cannot be removed: {error}", error) from error
+    backups_in(folder)
 
 
 async def _copy(
@@ -266,7 +279,8 @@ async def stream(
 
 def check(folder: Path, oldest: timedelta) -> ExitCode:
     """Raises Fatal where the newest backup is damaged or too old."""
-    newest = _newest(folder)
+    newest = newest_in(folder)
+    refuse_later(newest)
     check_sums(newest)
     age = datetime.now(UTC) - newest.finished_at
     if age > oldest:
@@ -277,19 +291,6 @@ def check(folder: Path, oldest: timedelta) -> ExitCode:
         )
     print(f"{newest.folder} is whole, {age / timedelta(hours=1):.1f} hours old")
     return ExitCode.OK
-
-
-def _newest(folder: Path, at: datetime | None = None) -> Backup:
-    """The newest that reaches `at`. Raises BadConfig."""
-    found = [
-        each
-        for each in backups_in(folder)
-        if at is None or (each.kind is Kind.BASE and each.finished_at <= at)
-    ]
-    if not found:
-        reach = f" from before {at:%Y-%m-%d %H:%M:%S} UTC that can be followed" if at else ""
-        raise BadConfig(f"{folder} has no backup{reach}")
-    return found[-1]
 
 
 # --- restore and drill --------------------------------------------------------------------------------------------
@@ -305,8 +306,14 @@ def _restore(options: argparse.Namespace) -> ExitCode:
 
 async def restore(folder: Path, into: Path, at: datetime | None, key: Identity | None = None) -> ExitCode:
     """A data directory that a daemon may start on, proven, under a new tag; says what is not in it."""
-    chosen = _newest(folder, at)
-    print(f"restoring {chosen.folder}", file=sys.stderr)
+    chosen = newest_in(folder, at)
+    try:
+        refuse_later(chosen)
+    except Fatal as error:  # what is behind may be the clock of a new machine
+        print(f"recio: note: {error}", file=sys.stderr)
+    print(
+        f"restoring {chosen.folder}, which was finished at {time_text(chosen.finished_at)}", file=sys.stderr
+    )
     async with restored(chosen, wal_of(folder), into, at, key) as (_, dsn):
         newest = await proven(dsn)
         async with open_pool(dsn, application_name="recio restore") as pool, transaction(pool) as connection:
@@ -357,7 +364,8 @@ async def drill(place: Installation, given: str, key: Path | None = None) -> Exi
                     async with transaction(pool) as connection:
                         before = await head(connection)
                     async with source_fetched(given, key) as found:
-                        chosen = _newest(found.folder)
+                        chosen = newest_in(found.folder)
+                        refuse_later(chosen)
                         of = found.shown if is_bucket(given) else str(chosen.folder)
                         where = scratch / "data"
                         async with restored(chosen, wal_of(found.folder), where, key=found.key) as (_, dsn):

@@ -6,8 +6,8 @@ import argparse
 import errno
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,6 @@ from recio.daemon import data_dir
 from recio.daemon.database import dsn_of
 from recio.db import imported, imported_found, old_server
 from recio.db.connection import Connection, transaction
-from recio.db.embedded import DATABASE, EmbeddedServer
 from recio.db.pool import open_pool, starting_faults
 from recio.db.schema import ensure_schema, migrations, version_of
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
@@ -159,7 +158,7 @@ async def _imported(
     reader = await _read(asked, folder, new(seen={}))
     if config is None or asked.is_dry or not reader.has_something():
         return await anyio.to_thread.run_sync(rebuilt_of_sources, reader, found)
-    async with _new_database(config) as dsn:
+    async with dsn_of(config) as dsn:
         return await _keep(dsn, reader, asked, found)
 
 
@@ -179,15 +178,6 @@ def _has_database(config: Config) -> bool:
     return (
         bool(config.database.dsn.get_secret_value()) or (data_dir.place_of(config) / data_dir.MARKER).exists()
     )
-
-
-@asynccontextmanager
-async def _new_database(config: Config) -> AsyncGenerator[str]:
-    async def prepare(server: EmbeddedServer) -> None:
-        await server.ensure_database(DATABASE)
-
-    async with dsn_of(config, DATABASE, prepare) as dsn:
-        yield dsn
 
 
 async def _read(asked: Asked, folder: Path, reader: Reader) -> Reader:

@@ -11,6 +11,7 @@ from recio.daemon.venue import read_credentials
 from recio.db.connection import Connection, is_held
 from recio.db.embedded import DATABASE, EmbeddedServer, embedded_server
 from recio.db.placement import has_cluster
+from recio.db.pool import starting_faults
 from recio.errors import BadConfig
 from recio.settings.config import Config
 from recio.settings.files import MARKER
@@ -97,4 +98,7 @@ async def dsn_of(
     async with embedded_server(root) as server:
         if prepare is not None:
             await prepare(server)
-        yield server.dsn(database or _database_in_use(root))
+        # Whoever was killed while it was made left a server without it.
+        with starting_faults():
+            there = await server.ensure_database(database or _database_in_use(root))
+        yield there

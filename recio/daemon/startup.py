@@ -64,8 +64,6 @@ async def prepared_dsn(config: Config, database: str) -> AsyncGenerator[str]:
         if database.startswith(DEMO_DATABASES):
             # The rows of a demo whose exchange is gone can never be compared with anything again.
             await server.drop_others(DEMO_DATABASES, database)
-        with starting_faults():
-            await server.ensure_database(database)
 
     async with dsn_of(config, database, prepare) as dsn:
         yield dsn

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -63,14 +63,18 @@ def wal_of(directory: Path) -> Path:
 
 
 def backups_in(directory: Path) -> list[Backup]:
-    """Oldest first; drafts are none. Raises BadConfig for a folder that cannot be read."""
+    """Oldest first. Raises Fatal for one that is damaged, BadConfig for a folder that cannot be read."""
+    return [read_backup(each) for each in places_in(directory)]
+
+
+def places_in(directory: Path) -> list[Path]:
+    """The folders of backups, oldest first; drafts are none. Raises BadConfig."""
     try:
-        folders = sorted(each for each in (directory / "base").iterdir() if not each.name.startswith("."))
+        return sorted(each for each in (directory / "base").iterdir() if not each.name.startswith("."))
     except OSError as error:
         raise BadConfig(
             f"{directory} holds no backups of recio ({error.strerror}): name their folder"
         ) from error
-    return [read_backup(each) for each in folders]
 
 
 def read_backup(folder: Path) -> Backup:
@@ -209,13 +213,20 @@ def _alone(directory: Path) -> Generator[None]:
 
 
 def expire(directory: Path, now: datetime, *, keep: int, days: int) -> list[Backup]:
-    """Remove what is older than `days`, and the stream that only it needs, but leave `keep` backups; returns what went."""
-    found = backups_in(directory)
+    """Remove what is older than `days`, and the stream that only it needs, but leave `keep` backups; returns what went.
+
+    One that is damaged is neither removed nor in the place of one that is kept.
+    """
+    found: list[Backup] = []
+    for place in places_in(directory):
+        with suppress(Fatal):
+            found.append(read_backup(place))
     old = [
         each for each in found[: max(len(found) - keep, 0)] if each.finished_at < now - timedelta(days=days)
     ]
     for each in old:
-        shutil.rmtree(each.folder)
+        # A draft at once: of one that is half removed nobody must think that it is damaged.
+        shutil.rmtree(each.folder.rename(each.folder.with_name(f"{_DRAFT}{each.folder.name}")))
     bases = [each for each in found if each not in old and each.kind is Kind.BASE]
     if bases:
         first = first_segment(bases[0])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +22,14 @@ END_LIMIT = 10.0
 """Host seconds that one may take to end once it is asked to."""
 _KEPT = ("host", "port", "user", "sslmode", "sslrootcert", "sslcert", "sslkey")
 """Of the query of a DSN: what libpq understands by the same name as the driver."""
+_BOUND = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +65,17 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("'", "\\'")
 
 
+def bound(command: Sequence[str]) -> list[str]:
+    """The command as a program that ends when we do, also by a kill: nobody would stop it then, and what it writes could be read."""
+    return [sys.executable, "-ISc", _BOUND, str(os.getpid()), *command]
+
+
 async def run_client(client: Client, name: str, *arguments: str, connects: bool = True) -> str:
     """What it printed. Whoever gives it up ends the program too. Raises Fatal with the program's last words."""
     where = ("--dbname", client.connection()) if connects else ()
     command = [str(client.programs / name), *where, *arguments]
     process = subprocess.Popen(  # noqa: ASYNC220 - uvloop's own subprocesses take no umask
-        command,
+        bound(command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -144,7 +144,7 @@ def _opened(backup: Backup, root: Path, key: Identity | None) -> Generator[Path]
         yield backup.folder
         return
     root.parent.mkdir(parents=True, exist_ok=True)
-    with scratch_folder(f".{root.name}-opened-", root.parent) as folder:
+    with scratch_folder(".recio-opened-", root.parent) as folder:
         for each in sorted(backup.folder.glob(f"*{SUFFIX}")):
             decrypt(each, key, folder / each.name.removesuffix(SUFFIX))
         yield folder

@@ -12,9 +12,12 @@ from recio.report.statement import Side
 from recio.units import FillId, Money, Ticker, money_of
 
 _BY_DAY = """
-    SELECT (t.at AT TIME ZONE 'UTC')::date AS day, sum(p.amount) AS change
-    FROM postings AS p JOIN ledger_transactions AS t USING (transaction_id) WHERE p.account = 'cash' GROUP BY 1
+    SELECT (coalesce(s.settled_at, t.at) AT TIME ZONE 'UTC')::date AS day, sum(p.amount) AS change
+    FROM postings AS p JOIN ledger_transactions AS t USING (transaction_id)
+        LEFT JOIN settlements AS s ON s.ticker = t.ticker AND t.kind IN ('settlement', 'correction')
+    WHERE p.account = 'cash' GROUP BY 1
 """
+"""What a market's end paid counts on the day of the venue's last word of it: the venue's list knows no earlier one."""
 _BEGINS = "SELECT least((SELECT min(at) FROM fills), (SELECT min(at) FROM opening_balances))"
 
 

@@ -10,7 +10,7 @@ import anyio
 import asyncpg
 from anyio.abc import Process
 
-from recio.db.client_programs import Client, run_client
+from recio.db.client_programs import Client, bound, run_client
 from recio.db.connection import Connection, transaction
 from recio.db.server_programs import last_words
 from recio.errors import ExitCode, Fatal, Transient
@@ -58,7 +58,7 @@ async def follow(client: Client, folder: Path) -> None:
         "--directory", str(folder), "--synchronous",
     ]  # fmt: skip
     process = await anyio.open_process(
-        command,
+        bound(command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -331,7 +331,6 @@ def ledger_row_of(row: Row, table: str, whole: bool) -> LedgerRow:
         raise BadRow("side", row.get("side"), ticker)
     opened = values.local_moment(row.get("date"), row.get("time"))
     closed = values.closing_moment(row.get("closed_at"), row.get("date"), opened)
-    sold = values.number(row.get("sell_price"))
     held = values.position(row.get("position"))
     ticket = values.words(row.get("ticket_id"))
     return LedgerRow(
@@ -342,11 +341,7 @@ def ledger_row_of(row: Row, table: str, whole: bool) -> LedgerRow:
         status=values.words(row.get("status")).lower(),
         quantity=None if held is None else abs(held),
         buy_price=values.price(row.get("buy_price")),
-        sell_price=None
-        if sold is None
-        else sold.quantize(values.PRICE_STEP)
-        if sold in (0, 1)
-        else values.price(sold),
+        sell_price=_sold(row.get("buy_price"), row.get("sell_price")),
         fees=values.dollars(row.get("fees")),
         pnl=values.dollars(row.get("pnl")),
         win_loss=values.words(row.get("win_loss")).upper()[:1],
@@ -361,6 +356,17 @@ def ledger_row_of(row: Row, table: str, whole: bool) -> LedgerRow:
         whole=whole,
         original=" ".join(values.words(row.get(each)) for each in ("date", "time", "closed_at")).strip(),
     )
+
+
+def _sold(bought: object, sold: object) -> Decimal | None:
+    """A market's end pays nothing or a whole dollar, in the unit of what was paid. A dollar of another unit has two meanings."""
+    paid, got = values.number(bought), values.number(sold)
+    if got is None:
+        return None
+    unit = 1 if paid is None or paid < 1 else 100 if paid < 100 else 10_000
+    if got in (0, unit):
+        return (got / unit).quantize(values.PRICE_STEP)
+    return None if got in (1, 100, 10_000) else values.price(got)
 
 
 def as_columns(record: Record) -> dict[str, Any]:

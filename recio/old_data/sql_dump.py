@@ -13,7 +13,8 @@ from recio.old_data.packed import UNREADABLE, head_of, opened
 from recio.old_data.sqlite_files import stamp_of
 from recio.old_data.tables import ENGINE, BrokenSource
 
-CUSTOM_FORMAT = b"PGDMP"
+OWN_FORMATS = (b"PGDMP", b"toc.dat")
+"""How dumps begin that are no text: of pg_dump's custom format, and of its tar."""
 _CREATE = re.compile(r'^CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?([\w."]+)\s*(\()?', re.IGNORECASE)
 _COPY = re.compile(r'^COPY ([\w."]+)\s*(?:\((.*?)\))?\s+FROM stdin', re.IGNORECASE)
 _INSERT = re.compile(
@@ -156,9 +157,9 @@ class Dump:
 
 def is_dump(path: Path) -> bool:
     """Whether a file reads like SQL. Raises BrokenSource for a dump in pg_dump's own formats."""
-    if head_of(path, len(CUSTOM_FORMAT)) == CUSTOM_FORMAT:
+    if head_of(path, max(map(len, OWN_FORMATS))).startswith(OWN_FORMATS):
         raise BrokenSource(
-            "it is a dump in pg_dump's custom format: turn it into plain SQL with pg_restore --file=dump.sql FILE"
+            "it is a dump in pg_dump's custom format, or its tar: turn it into plain SQL with pg_restore --file=dump.sql FILE"
         )
     return path.name.lower().endswith((".sql", ".sql.gz", ".dump", ".pgsql"))
 

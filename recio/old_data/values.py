@@ -33,6 +33,7 @@ DUST = Decimal("0.00000001")
 SIDES = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "t": "yes", "f": "no"}
 EARLIEST, LATEST = 946_684_800, 4_102_444_800
 """Epoch seconds of the years 2000 and 2100: what is not between them is no moment of this account."""
+HOUR = timedelta(hours=1)
 EPOCH = datetime.fromtimestamp(0, UTC)
 _DIGITS = re.compile(r"\d{9,19}(?:\.\d*)?")
 """Seconds, or thousandths, millionths, billionths of one. Read as a date without dashes some of them are in the year 1751."""
@@ -233,14 +234,27 @@ def local_moment(day: object, time: object) -> Moment | None:
 
 
 def closing_moment(value: object, day: object, entry: Moment | None) -> Moment | None:
-    """closed_at, which is a time of day in some rows: then on the day of the entry, or on the next if it is earlier."""
+    """closed_at, which is a time of day in some rows: the first after the entry, in autumn's hour the second time round, or on the next day."""
     text = words(value)
     if not text:
         return None
     if "-" in text or ":" not in text:
         return moment(text)
     found = local_moment(day, text)
-    if found is not None and entry is not None and found.at < entry.at:
-        following = date.fromisoformat(words(day)[:10]) + timedelta(days=1)
-        return local_moment(following.isoformat(), text)
-    return found
+    if found is None or entry is None or found.at >= _earliest(entry):
+        return found
+    if _is_twice(found) and found.at + HOUR >= entry.at:
+        return Moment(found.at + HOUR, doubtful=True)
+    following = date.fromisoformat(words(day)[:10]) + timedelta(days=1)
+    return local_moment(following.isoformat(), text)
+
+
+def _is_twice(found: Moment) -> bool:
+    """Whether autumn has its hour twice; spring leaves out the other doubtful one."""
+    there = found.at.astimezone(NEW_YORK)
+    return found.doubtful and there.utcoffset() != there.replace(fold=1 - there.fold).utcoffset()
+
+
+def _earliest(entry: Moment) -> datetime:
+    """A time that spring leaves out may be of a clock that was not yet set, or already."""
+    return entry.at - HOUR if entry.doubtful and not _is_twice(entry) else entry.at

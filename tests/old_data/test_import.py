@@ -183,6 +183,26 @@ def test_fewer_contracts_than_none_are_no_purchase(tmp_path: Path, count: object
     ]
 
 
+@pytest.mark.parametrize(
+    ("bought", "sold", "net"),
+    [
+        (0.9, 1.0, "0.930000"),
+        (90, 100, "0.930000"),
+        (9000, 10000, "0.930000"),
+        (90, 0, "-9.070000"),
+        (90, 95, "0.430000"),
+        (90, 1, None),  # a cent, or a dollar of another unit
+        (0.9, 100, None),
+    ],
+)
+def test_what_a_ledger_paid_tells_the_unit_of_what_it_got(
+    tmp_path: Path, bought: float, sold: float, net: str | None
+):
+    row = old.trade(1, "yes", 10, bought, sell_price=sold, fees=0.07)
+    old.recio_folder(tmp_path, trades=[row])
+    assert figures(imported(tmp_path)) == [(STRIKE, "10.00 yes", net)]
+
+
 def test_rows_that_stand_twice_count_once(tmp_path: Path):
     old.recio_folder(
         tmp_path,

@@ -11,6 +11,9 @@ import anyio
 import asyncpg
 import pytest
 
+from recio.daemon.data_dir import claim
+from recio.db.embedded import DATABASE, embedded_server
+from recio.settings.config import load
 from tests.old_data import old_system as old
 from tests.old_data.test_import import ITS_ORDERS, ROUND_TRIP, config_file, imported
 
@@ -75,6 +78,21 @@ async def test_an_import_killed_at_any_table_leaves_nothing_and_the_next_gives_t
     finally:
         await holder.close()
         await watcher.close()
+
+
+async def test_an_import_killed_before_there_was_a_database_can_be_run_again(tmp_path: Path):
+    """The data directory and its server were there, and no database in it."""
+    config = config_file(tmp_path)
+    tmp_path.chmod(0o711)
+    given = [str(source(tmp_path / "old")), "--mode", "prod", "--config", str(config)]
+    claim(load(config))
+    async with embedded_server(tmp_path / "data") as server:
+        assert not await server.has_database(DATABASE)
+    command = [sys.executable, "-m", "recio", "import", *given]
+    done = await anyio.to_thread.run_sync(
+        lambda: subprocess.run(command, capture_output=True, text=True, check=False)
+    )
+    assert done.returncode == 0, done.stderr
 
 
 AWAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = $1)"

@@ -210,6 +210,12 @@ def test_statements_as_other_programs_write_them_are_read(tmp_path: Path, statem
     assert (kept(report), fields(report)) == (1, {(None, "row")})
 
 
+@pytest.mark.parametrize("begins", [b"PGDMP\x01\x0e", b"toc.dat" + bytes(93)])
+def test_a_dump_that_is_no_text_is_named_as_what_it_is(tmp_path: Path, begins: bytes):
+    (tmp_path / "x.dump").write_bytes(begins + bytes(600))
+    assert "pg_restore --file=dump.sql" in why(imported(tmp_path / "x.dump", code=65))[0]
+
+
 @pytest.mark.parametrize(
     "statement",
     [

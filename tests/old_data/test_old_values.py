@@ -71,3 +71,19 @@ def test_a_contract_costs_more_than_nothing_and_less_than_a_dollar(written: floa
 
 def test_a_text_can_be_stored():
     assert values.words("a\0b\udce4") == "a?b?"
+
+
+@pytest.mark.parametrize(
+    ("day", "entered", "closed", "at"),
+    [
+        ("2025-11-02", "01:30:00", "01:10:00", "2025-11-02T06:10:00+00:00"),  # autumn: the hour's second time
+        ("2025-11-02", "01:10:00", "01:30:00", "2025-11-02T05:30:00+00:00"),
+        ("2025-11-02", "23:50:00", "01:10:00", "2025-11-03T06:10:00+00:00"),
+        ("2025-03-09", "02:30:00", "03:00:05", "2025-03-09T07:00:05+00:00"),  # spring: there was no 02:30
+        ("2025-08-20", "23:50:00", "00:00:05", "2025-08-21T04:00:05+00:00"),
+    ],
+)
+def test_a_closing_time_of_day_is_the_first_after_the_entry(day: str, entered: str, closed: str, at: str):
+    found = values.closing_moment(closed, day, values.local_moment(day, entered))
+    assert found is not None
+    assert found.at.isoformat() == at
