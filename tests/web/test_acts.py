@@ -135,6 +135,24 @@ async def test_one_tap_halts_without_a_token_and_two_taps_are_one(pool: Pool):
     assert await kinds(pool) == ["asked on the page"]
 
 
+async def test_two_taps_of_one_key_at_the_same_instant_are_one_act_and_another_body_is_refused(pool: Pool):
+    answers: list[tuple[int, dict[str, Any]]] = []
+    async with asking(pool) as page:
+
+        async def tap(why: str) -> None:
+            answers.append(await page.act("halt", {"key": KEY, "why": why}, {}))
+
+        async with anyio.create_task_group() as group:
+            for why in ("one", "one", "two"):
+                group.start_soon(tap, why)
+        assert page.wires.halt_requests.depth == 1
+        lower = {"key": KEY, "limit": "max_open_trades", "amount": "1", "confirm": "LOWER"}
+        assert (await page.act("lower", lower))[0] == 409
+    statuses = sorted(status for status, _ in answers)
+    assert statuses in ([200, 200, 409], [200, 409, 409]), "whichever came first is the act"
+    assert await pool.fetchval("SELECT count(*) FROM page_acts") == 1
+
+
 async def test_a_flatten_is_finished_once_the_venue_shows_nothing_held(pool: Pool):
     async with asking(pool) as page, anyio.create_task_group() as group:
         group.start_soon(obeying, page.wires)
