@@ -363,9 +363,10 @@ def _halting(acting: Acting) -> list[tuple[str, type[bodies.Act], Callable[[Any]
         return do
 
     async def resume(asked: Asked[Nothing, bodies.ResumeAct, Nothing]) -> CameOfIt:
-        causes = tuple(asked.body.causes)
-        request = ResumeRequest(causes=causes, by=asked.who.name, at=acting.now())
-        return await acting.at_once(asked, "resume", request, {"causes": list(causes)})
+        if wrong := asked.body.contradiction():
+            raise NotAsked(409, wrong)
+        request = asked.body.request(asked.who.name, acting.now())
+        return await acting.at_once(asked, "resume", request, asked.body.told())
 
     return [
         ("halt", bodies.HaltAct, of(HaltLevel.HALT), May.READER),
