@@ -64,8 +64,6 @@ def answer(asked: dict[str, Any], codes: list[str]) -> str:
 
 
 def _pushed(asked: dict[str, Any]) -> str:
-    import requests
-
     from recio.alerting import push  # only here: a channel of another kind needs none of it
 
     _end_after(asked["limit"])
@@ -73,7 +71,7 @@ def _pushed(asked: dict[str, Any]) -> str:
         return push.send(
             parts(asked["url"]), asked["title"], asked["text"], asked["severity"], asked["limit"]
         )
-    except requests.RequestException:
+    except OSError:  # what requests raises is one as well
         return "it was not reached"
 
 

@@ -16,8 +16,11 @@ import requests
 from apprise import AppriseAsset
 from apprise.plugins.vapid.subscription import WebPushSubscription
 from apprise.utils.pem import ApprisePEMController
+from requests.utils import select_proxy
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from recio.alerting.push_address import GONE
+from recio.alerting.outside import Inside, pinned
+from recio.alerting.push_address import GONE, INSIDE
 
 KEPT_FOR = 3_600
 """Seconds for which a push service keeps a message for a device that is away: as long as recio tries by itself."""
@@ -39,7 +42,8 @@ def send(address: dict[str, Any], title: str, text: str, severity: str, limit: f
     }
     if not device.load(told):
         return "it is no address of a push service: subscribe the device again"
-    answer = requests.post(
+    message = requests.Request(
+        "POST",
         device.endpoint,
         data=keys.encrypt_webpush(_message(title, text), device.public_key, device.auth_secret),
         headers={
@@ -49,12 +53,47 @@ def send(address: dict[str, Any], title: str, text: str, severity: str, limit: f
             "Content-Type": "application/octet-stream",
             "Authorization": f"vapid t={_token(keys, device.origin, address['contact'])}, k={keys.x962_str}",
         },
-        timeout=limit,
-        allow_redirects=False,
+        auth=_as_signed,
     )
-    if answer.status_code in (404, 410):
+    try:
+        status = _status_of(message, limit, may_go_inside=address["may_go_inside"])
+    except Inside:
+        return INSIDE
+    if status in (404, 410):
         return GONE
-    return "" if 200 <= answer.status_code < 300 else f"it was refused (status {answer.status_code})"
+    return "" if 200 <= status < 300 else f"it was refused (status {status})"
+
+
+def _as_signed(message: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Or requests would put a password of ~/.netrc in the signature's place."""
+    return message
+
+
+def _status_of(message: requests.Request, limit: float, *, may_go_inside: bool) -> int:
+    """Nothing of the answer is read but its status: it may be without an end."""
+    with requests.Session() as session:
+        by_name = str(message.url)
+        settings = session.merge_environment_settings(by_name, {}, True, None, None)
+        # A proxy looks names up by itself.
+        is_free = may_go_inside or select_proxy(by_name, settings["proxies"])
+        failed: requests.ConnectionError | None = None
+        for message.url in [by_name] if is_free else pinned(session, by_name):
+            try:
+                with session.send(
+                    session.prepare_request(message), timeout=limit, allow_redirects=False, **settings
+                ) as answer:
+                    return answer.status_code
+            except requests.ConnectionError as error:
+                if not _never_began(error):
+                    raise
+                failed = error
+        raise failed or OSError("no address")
+
+
+def _never_began(error: requests.ConnectionError) -> bool:
+    """No connection: by another address nothing is told twice."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
 
 
 def _message(title: str, text: str) -> bytes:

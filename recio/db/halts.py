@@ -24,9 +24,11 @@ _SET = """
     SELECT $1, $2, $3, $4, $5, max(trade_id) FROM trades
     ON CONFLICT (cause) WHERE cleared_at IS NULL DO NOTHING RETURNING halt_id
 """
-_CLEAR_SOME = (
-    "UPDATE halts SET cleared_at = $1, cleared_by = $2 WHERE cleared_at IS NULL AND cause = ANY($3::text[])"
-)
+_CLEAR_SOME = """
+    UPDATE halts AS h SET cleared_at = $1, cleared_by = $2 FROM unnest($3::text[], $4::timestamptz[]) AS shown (cause, since)
+    WHERE h.cleared_at IS NULL AND h.cause = shown.cause
+        AND (shown.since IS NULL OR date_trunc('milliseconds', h.since) = date_trunc('milliseconds', shown.since))
+"""
 _CLEAR = "UPDATE halts SET cleared_at = $1, cleared_by = $2 WHERE cleared_at IS NULL RETURNING cause"
 
 
@@ -49,9 +51,11 @@ async def set_halt(connection: Connection, halt: Halt) -> bool:
     )
 
 
-async def clear(connection: Connection, causes: Sequence[str], at: datetime, by: str) -> None:
-    """Clear these alone: a halt that came since they were looked at stays."""
-    await connection.execute(_CLEAR_SOME, at, by, list(causes))
+async def clear(
+    connection: Connection, causes: Sequence[str], at: datetime, by: str, since: Sequence[datetime] = ()
+) -> None:
+    """Clear these alone: a halt that came since they were looked at stays, of the same cause too where it is said when each began."""
+    await connection.execute(_CLEAR_SOME, at, by, list(causes), list(since))
 
 
 async def clear_all(connection: Connection, at: datetime, by: str) -> list[str]:

@@ -72,6 +72,8 @@ class ResumeRequest:
     causes: tuple[str, ...]
     by: str
     at: datetime
+    since: tuple[datetime, ...] = ()
+    """When each of them began, to the millisecond, as it was shown; empty: whichever of these causes are in force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -259,7 +259,8 @@ class FailureDetector:
         try:
             await self._write_unwritten(measured)
             async with transaction(self.pool) as connection:
-                await halts.clear(connection, [*map(writable, asked.causes)], asked.at, asked.by)
+                causes = [*map(writable, asked.causes)]
+                await halts.clear(connection, causes, asked.at, asked.by, asked.since)
             await self._read_halts(measured)
         except Transient as error:
             log.warning("not resumed", by=asked.by, why=str(error))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
+from recio.messages.controls import ResumeRequest
 from recio.settings.strategies import NAME
+from recio.times import time_text
 from recio.units import (
     ONE_DOLLAR,
     Price,
@@ -56,7 +58,23 @@ class ResumeAct(Act):
     """The halts that were shown end, and none that came since."""
 
     causes: Annotated[list[Cause], Field(min_length=1, max_length=16)]
+    since: Annotated[tuple[AwareDatetime, ...], Field(max_length=16)] = ()
+    """When each of them began, as the status has it, so that a newer halt of the same cause stays; empty: whichever are in force."""
     confirm: Literal["RESUME"]
+
+    def contradiction(self) -> str:
+        """What does not go together; empty: nothing."""
+        if self.since and len(self.since) != len(self.causes):
+            return f"since has {len(self.since)} times for {len(self.causes)} causes: send one for each"
+        return ""
+
+    def request(self, by: str, at: datetime) -> ResumeRequest:
+        return ResumeRequest(causes=tuple(self.causes), since=self.since, by=by, at=at)
+
+    def told(self) -> dict[str, list[str]]:
+        """As its row has it."""
+        since = {"since": [time_text(each) for each in self.since]} if self.since else {}
+        return {"causes": list(self.causes)} | since
 
 
 class CloseAct(Act):

@@ -78,6 +78,8 @@ class Acting:
     async def by_rows(self, asked: Made, kind: str, do: Do) -> CameOfIt:
         """Do it in one transaction with the row of its key. Raises NotAsked: 409 for a key of another act, 503."""
         told, by = _told(asked.body), asked.who.name
+        if (halt := self._halts.get(asked.body.key)) is not None:  # its row may be on its way
+            _refuse_another(halt, kind, told)
         try:
             async with transaction(self.pool) as connection:
                 act = await page_acts.before(connection, asked.body.key)
@@ -99,8 +101,7 @@ class Acting:
     ) -> CameOfIt:
         """A halt or its end: by the wire, with or without a database."""
         key = asked.body.key
-        act = self._halts.get(key) or await self._row(key)
-        if act is None:
+        if (act := self._halts.get(key)) is None:
             act = Act(
                 key=key,
                 kind=kind,
@@ -111,12 +112,26 @@ class Acting:
             )
             while len(self._halts) >= REMEMBERED:
                 del self._halts[next(iter(self._halts))]
-            self._halts[key] = act
-            log.warning("asked on the page", act=kind, by=act.asked_by)
-            await self.halt(request)
-            await self._keep(act)
+            self._halts[key] = (
+                act  # before anything is waited for: a second tap at this instant is the same act
+            )
+            act = await self._begin(act, request)
         _refuse_another(act, kind, told)
         return await self._settled(act)
+
+    async def _begin(self, act: Act, request: HaltRequest | ResumeRequest) -> Act:
+        """Ask for it, unless its key has a row of an earlier run: then that one."""
+        try:
+            if (before := await self._row(act.key)) is not None:
+                self._halts[act.key] = before
+                return before
+            log.warning("asked on the page", act=act.kind, by=act.asked_by)
+            await self.halt(request)
+        except BaseException:
+            self._halts.pop(act.key, None)  # nothing was asked for: the next tap asks
+            raise
+        await self._keep(act)
+        return act
 
     async def _row(self, key: str) -> Act | None:
         """None also where it cannot be read: then the halt itself is what is set once only."""
@@ -314,13 +329,7 @@ async def _raise(acting: Acting, asked: Asked[Nothing, bodies.RaiseAct, Nothing]
 
 
 async def _see_raise(acting: Acting, asked: Asked[raising.RaiseQuery, Nothing, Nothing]) -> raising.Raise:
-    try:
-        async with transaction(acting.pool) as connection:
-            return await raising.look(
-                connection, acting.limits, asked.query.limit, Decimal(asked.query.amount)
-            )
-    except Transient as error:
-        raise NotAsked(503, "the database is away: the limits cannot be read now", 2.0) from error
+    return await raising.seen(acting.pool, acting.limits, asked.query.limit, Decimal(asked.query.amount))
 
 
 async def _acknowledge(acting: Acting, asked: Asked[Nothing, bodies.AcknowledgeAct, Nothing]) -> CameOfIt:
@@ -354,9 +363,10 @@ def _halting(acting: Acting) -> list[tuple[str, type[bodies.Act], Callable[[Any]
         return do
 
     async def resume(asked: Asked[Nothing, bodies.ResumeAct, Nothing]) -> CameOfIt:
-        causes = tuple(asked.body.causes)
-        request = ResumeRequest(causes=causes, by=asked.who.name, at=acting.now())
-        return await acting.at_once(asked, "resume", request, {"causes": list(causes)})
+        if wrong := asked.body.contradiction():
+            raise NotAsked(409, wrong)
+        request = asked.body.request(asked.who.name, acting.now())
+        return await acting.at_once(asked, "resume", request, asked.body.told())
 
     return [
         ("halt", bodies.HaltAct, of(HaltLevel.HALT), May.READER),

@@ -69,7 +69,7 @@ const ACTS = {
   resume: {
     title: () => "Resume: clear the halts",
     what: ({ causes }) => `Clears what is shown now: ${causes.join("; ")}. Entries may begin at once.`,
-    body: ({ causes }) => ({ confirm: "RESUME", causes }), button: "Resume now",
+    body: ({ causes, since }) => ({ confirm: "RESUME", causes, since }), button: "Resume now",
   },
   close: {
     title: ({ id }) => `Close trade ${id}`,
@@ -137,7 +137,10 @@ let chosen = null, given = null, key = "";
 export function open(name, about = {}) {
   if (last === null) return;
   [chosen, given, key] = [name, about, newKey()];
-  if (name === "resume") given = { causes: last.halts.slice(0, 16).map((halt) => halt.cause) };
+  if (name === "resume") {
+    const halts = last.halts.slice(0, 16);
+    given = { causes: halts.map((halt) => halt.cause), since: halts.map((halt) => halt.since) };
+  }
   put($("dialog-title"), ACTS[name].title(given));
   put($("dialog-do"), ACTS[name].button);
   hide($("dialog-trade"), name !== "trade");

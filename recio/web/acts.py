@@ -72,7 +72,7 @@ def _insist_on_token(fields: dict[str, Any], token: str) -> None:
 def _fields(body: bytes) -> dict[str, Any]:
     try:
         found: object = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotAsked(400, f"the body is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise NotAsked(400, "the body is not a JSON object with level, confirm, token and why")

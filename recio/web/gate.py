@@ -246,12 +246,15 @@ class Gate:
 
     async def end(self, session_id: int, by: str) -> bool:
         """Whether it ran until now. Raises NotAsked(503)."""
-        for digest, known in list(self._known.items()):
-            if known.session is not None and known.session.session_id == session_id:
-                del self._known[digest]
         with suppress(Transient):
-            async with transaction(self.pool) as connection:
-                return await page_sessions.end(connection, session_id, by)
+            # In turn with those who look it up: one that was read before is not remembered after.
+            async with self._reading:
+                async with transaction(self.pool) as connection:
+                    ran = await page_sessions.end(connection, session_id, by)
+                for digest, known in list(self._known.items()):
+                    if known.session is not None and known.session.session_id == session_id:
+                        del self._known[digest]
+                return ran
         raise NotAsked(503, "the session may not be over: the database is away")
 
 

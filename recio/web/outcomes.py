@@ -15,6 +15,7 @@ from recio.messages.orders import TradeState
 from recio.rules.account.lifecycle import ENDED_TRADES
 from recio.rules.account.limits import lowered, wanted
 from recio.settings.risk import RiskSection
+from recio.times import time_text
 from recio.units import TradeId, money_text, quantity_text
 from recio.web.act_bodies import CameOfIt
 
@@ -69,11 +70,16 @@ def _of_proof(halt: Halt, proof: HaltVerification | None) -> SoFar:
 
 
 def of_resume(asked: dict[str, Any], controls: TradingControls | None) -> SoFar:
+    """`since` of what was asked: when each of its halts began; empty, or not there: whichever are in force."""
     causes: list[str] = list(asked["causes"])
-    left = [each.cause for each in (controls.halts if controls else ()) if each.cause in causes]
+    meant = dict(zip(causes, asked.get("since", ()), strict=False))
+    same = [each for each in (controls.halts if controls else ()) if each.cause in causes]
+    left = [each.cause for each in same if meant.get(each.cause) in (None, time_text(each.since))]
     if left:
         return SoFar(finished=False, worked=None, sentence=f"still in force: {'; '.join(left)}")
-    return SoFar(finished=True, worked=True, sentence=f"cleared: {'; '.join(causes)}")
+    newer = [f"{each.cause} since {time_text(each.since)}" for each in same]
+    anew = f"; in force, and newer than what was shown: {'; '.join(newer)}" if newer else ""
+    return SoFar(finished=True, worked=True, sentence=f"cleared: {'; '.join(causes)}{anew}")
 
 
 async def of_close(connection: Connection, number: int) -> SoFar:

@@ -26,6 +26,8 @@ class PushSetup:
     key_file: Path
     public_key: str
     """Of the key in `key_file`, as a browser takes it."""
+    may_go_inside: bool = False
+    """A push service may be this machine or its network: for tests alone, no setting says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class PushDevices:
             _encoded(row.auth),
             self.setup.key_file,
             self.setup.contact,
+            may_go_inside=self.setup.may_go_inside,
         )
         return Channel(name=channel_name(row.subscription_id), least=Severity(row.least), url=SecretStr(url))
 

@@ -34,6 +34,10 @@ NUMBER = re.compile(r"[0-9]*|0x[0-9a-f]*")
 """A host's last part, in lower case: resolvers take 127.1, 2130706433 and 0x7f000001 for addresses too, and no name ends so."""
 
 
+NAME = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+"""Of two parts at least: one alone is a machine of the own network, as localhost is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushes:
     gate: Gate
@@ -73,7 +77,7 @@ class Pushes:
             login=who.name,
             label=body.label,
             least=body.least,
-            endpoint=_endpoint(body.endpoint),
+            endpoint=_endpoint(body.endpoint, may_be_inside=self.setup.may_go_inside),
             public_key=_point(body.public_key),
             auth=_auth(body.auth),
         )
@@ -125,11 +129,20 @@ def _may_see(who: Visitor, row: Subscription) -> bool:
     return who.role is Role.OPERATOR or (who.by is By.SESSION and who.name == row.login)
 
 
-def _endpoint(text: str) -> str:
-    """Raises NotAsked(409) for what no browser's push service is called: it is where messages will be posted."""
-    host = urlsplit(text).hostname or ""
+def _endpoint(text: str, *, may_be_inside: bool) -> str:
+    """Raises NotAsked(409) for what no browser's push service is called; what a name means is seen whenever something is sent."""
+    parts = urlsplit(text)
+    host = parts.hostname or ""
     if NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
         raise NotAsked(409, f"endpoint: its host {host} is a number; a push service has a name")
+    if not (NAME.fullmatch(host) or (may_be_inside and host == "localhost")):
+        raise NotAsked(409, f"endpoint: its host {host[:100]} is no name of the internet")
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise NotAsked(409, "endpoint: its port is none")
     return text
 
 

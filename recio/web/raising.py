@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+import asyncpg
 from pydantic import ValidationError
 
 from recio.db import limits
-from recio.db.connection import Connection
+from recio.db.connection import Connection, transaction
+from recio.errors import Transient
 from recio.rules.account.at_most import at_most
 from recio.rules.account.limits import fault_of_grant, wanted, with_rows
 from recio.settings.risk import RiskSection
@@ -33,6 +35,17 @@ class Raise(Given):
     at_most_now: dict[str, DecimalText]
     at_most_then: dict[str, DecimalText]
     sentence: str
+
+
+async def seen(
+    pool: asyncpg.Pool[asyncpg.Record], started: RiskSection, limit: str, amount: Decimal
+) -> Raise:
+    """Raises NotAsked: 409 for what is no raise, 503."""
+    try:
+        async with transaction(pool) as connection:
+            return await look(connection, started, limit, amount)
+    except Transient as error:
+        raise NotAsked(503, "the database is away: the limits cannot be read now", 2.0) from error
 
 
 async def look(connection: Connection, started: RiskSection, limit: str, amount: Decimal) -> Raise:

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import anyio
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel
 
 from recio.web import page_files, page_icons
@@ -117,7 +118,7 @@ class Site:
                 web.get("/healthz", _healthz),
                 web.get("/status", self._for(May.READER, self._status)),
                 *(web.get(old, _moved(new)) for old, new in MOVED.items()),
-                web.get("/events", self._for(May.READER, self._events)),
+                web.get("/events", self._for(May.READER, self._events), allow_head=False),
                 web.get("/metrics", self._for(May.READER, self._metrics)),
                 web.get("/readyz", self._for(May.READER, self._readyz)),
                 *(web.post(path, self._for(May.READER, act)) for path, act in self.old_acts.items()),
@@ -221,6 +222,9 @@ class Site:
     async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse requests under a foreign host name, so that no web page can reach us by rebinding its name, and floods."""
         self.door.progressed(request.transport)
+        if not all(map(_is_text, request.headers.values())):
+            self.door.measurements.bad_request()
+            return _refused(400, "a header holds bytes that are no text")
         arrival = self.reach.arrival(request.host, request.remote or "", request.headers)
         if isinstance(arrival, str):
             return _refused(403, arrival)
@@ -233,6 +237,9 @@ class Site:
                 return await handler(request)
             except NotAsked as refused:
                 return await self._refusal(request, refused)
+            except (web.RequestPayloadError, HttpProcessingError):
+                self.door.measurements.bad_request()
+                return _refused(400, "the body is not what its Content-Encoding says")
             except web.HTTPException as error:
                 if not request.path.startswith("/api/"):
                     raise
@@ -258,6 +265,15 @@ class Site:
         if is_news and now - self.told.at >= TELL_EVERY:
             log.warning("bad requests", requests=bad - self.told.bad_requests, refused_acts=refused)
             self.told = _Told(bad_requests=bad, at=now)
+
+
+def _is_text(header: str) -> bool:
+    """HTTP leaves the bytes of a header open; what is no UTF-8 comes in as halves of signs, which nothing can be held against."""
+    try:
+        header.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def arrival_of(request: web.Request) -> Arrival:

@@ -7,7 +7,7 @@ import json
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,6 +82,9 @@ class PushService:
     """Device, and what it read."""
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     refused: list[str] = field(default_factory=list[str])
+    asked: int = 0
+    endless: bool = False
+    """Its answers have no end."""
 
     def endpoint(self, name: str) -> str:
         return f"https://localhost:{self.port}/{SECRET}/{name}"
@@ -95,8 +98,9 @@ class PushService:
             "auth": encoded(device.auth),
         }
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
+        self.asked += 1
         if why := self._why_not(request.headers.get("Authorization", "")):
             self.refused.append(why)
             return web.Response(status=403, text=why)
@@ -104,7 +108,15 @@ class PushService:
             return web.Response(status=410)
         self.headers.append(dict(request.headers))
         self.got.append((name, json.loads(self.devices[name].reads(await request.read()))))
-        return web.Response(status=201)
+        return await self._without_end(request) if self.endless else web.Response(status=201)
+
+    async def _without_end(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=201)
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b"more " * 10_000)
+        return response
 
     def _why_not(self, authorization: str) -> str:
         """RFC 8292."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import anyio
 import asyncpg
 import pytest
+import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
-from recio.alerting import delivery
+from recio.alerting import delivery, outside, push
 from recio.alerting.channels import Channel, Channels
 from recio.alerting.dispatcher import Dispatcher
-from recio.alerting.push_address import GONE, push_url
+from recio.alerting.outside import is_outside
+from recio.alerting.push_address import GONE, INSIDE, parts, push_url
 from recio.clock import Clock
 from recio.daemon.push_key import public_key_of, push_setup
 from recio.db import push_subscriptions
@@ -47,9 +50,16 @@ class Place:
     service: PushService
     key_file: Path
 
-    def channel(self, number: int, least: Severity = INFO) -> Channel:
+    def channel(self, number: int, least: Severity = INFO, *, may_go_inside: bool = True) -> Channel:
         told = self.service.subscribe(f"device-{number}")
-        url = push_url(told["endpoint"], told["public_key"], told["auth"], self.key_file, CONTACT)
+        url = push_url(
+            told["endpoint"],
+            told["public_key"],
+            told["auth"],
+            self.key_file,
+            CONTACT,
+            may_go_inside=may_go_inside,
+        )
         return Channel(name=f"push-{number}", least=least, url=SecretStr(url))
 
 
@@ -152,6 +162,69 @@ async def test_a_device_is_told_from_when_it_is_reached_until_it_is_not(place: P
         it.reach([place.channel(3)])
         it.tell("of later", CRITICAL)
         await until(lambda: [name for name, _ in place.service.got] == ["device-1", "device-3"])
+
+
+# --- where a message goes ---
+
+
+async def test_nothing_is_sent_where_a_name_means_this_machine_when_it_is_sent(place: Place):
+    said = await delivery.send(place.channel(1, may_go_inside=False).url, "t", "x", CRITICAL)
+    assert said == INSIDE
+    assert place.service.asked == 0
+    assert await delivery.send(place.channel(1).url, "t", "x", CRITICAL) == "", "it would have been taken"
+
+
+@pytest.mark.parametrize(
+    ("address", "may"),
+    [
+        ("8.8.8.8", True), ("2606:4700::1111", True), ("64:ff9b::808:808", True), ("127.0.0.1", False), ("127.9.9.9", False),
+        ("0.0.0.0", False), ("10.1.2.3", False), ("172.31.0.1", False), ("192.168.1.1", False), ("169.254.169.254", False),
+        ("100.64.0.1", False), ("224.0.0.1", False), ("239.1.1.1", False), ("255.255.255.255", False), ("240.0.0.1", False),
+        ("::1", False), ("::", False), ("::ffff:127.0.0.1", False), ("::ffff:8.8.8.8", False), ("::7f00:1", False),
+        ("fe80::1%eth0", False), ("fd00::1", False), ("ff02::1", False), ("64:ff9b::7f00:1", False), ("64:ff9b::a00:1", False),
+        ("64:ff9b:1::1", False), ("2002:7f00:1::1", False), ("2001:0:7f00:1::1", False), ("2001:db8::1", False),
+    ],
+)  # fmt: skip
+def test_only_an_address_of_the_internet_is_outside(address: str, may: bool):
+    assert is_outside(address) is may
+
+
+async def test_what_was_looked_at_is_connected_to_by_the_certificate_of_its_name_and_no_other(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+):
+    """As if this machine were on the internet."""
+    monkeypatch.setitem(vars(outside), "is_outside", lambda _address: True)
+    asked = parts(place.channel(1, may_go_inside=False).url.get_secret_value())
+    said = await anyio.to_thread.run_sync(push.send, asked, "t", "x", "info", 5.0)
+    assert (said, [name for name, _ in place.service.got]) == ("", ["device-1"])
+    assert place.service.headers[0]["Host"] == f"localhost:{place.service.port}"
+    other = asked | {"endpoint": asked["endpoint"].replace("localhost", "localhost.localdomain")}
+    monkeypatch.setitem(vars(socket), "getaddrinfo", resolved)
+    with pytest.raises(requests.exceptions.SSLError):
+        await anyio.to_thread.run_sync(push.send, other, "t", "x", "info", 5.0)
+
+
+def resolved(host: str, *rest: Any, **more: Any) -> list[Any]:
+    return FOUND_BY("localhost" if host == "localhost.localdomain" else host, *rest, **more)
+
+
+FOUND_BY = socket.getaddrinfo
+
+
+async def test_an_answer_without_an_end_is_not_waited_for(place: Place):
+    place.service.endless = True
+    assert await delivery.send(place.channel(1).url, "t", "x", CRITICAL, limit=5) == ""
+
+
+async def test_no_password_of_the_machine_goes_to_a_push_service(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("default login me password a-secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert await delivery.send(place.channel(1).url, "t", "x", CRITICAL) == ""
+    assert place.service.headers[0]["Authorization"].startswith("vapid ")
 
 
 # --- whose word counts ---

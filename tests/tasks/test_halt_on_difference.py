@@ -223,6 +223,37 @@ async def test_a_resume_of_the_page_clears_the_rows_it_names_and_leaves_what_cam
     wires.close()
 
 
+async def test_a_resume_that_was_shown_an_older_halt_leaves_the_newer_one_of_the_same_cause(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """Every halt of the page without a reason has the same cause, and a page may have stood open since the one before."""
+    wires, newer = Wires(), NOW + timedelta(minutes=5, microseconds=1_234)
+    wires.account.set(account())
+    async with transaction(pool) as connection:
+        for cause, since in (("halted", newer), ("other", NOW)):
+            await halts.set_halt(connection, Halt(cause=cause, since=since, by="test", resolution="resume"))
+    shown = newer.replace(microsecond=1_000)
+
+    async def left(count: int) -> list[str]:
+        version = 0
+        with anyio.fail_after(10):
+            while len((found := await halted(wires)).halts) != count:
+                version = await wires.controls.newer_than(version)
+        return [each.cause for each in found.halts]
+
+    async with looking(pool, wires):
+        assert len(await left(2)) == 2
+        stale = ResumeRequest(causes=("halted", "other"), by="status page", at=newer, since=(NOW, NOW))
+        await wires.halt_requests.send(stale)
+        assert await left(1) == ["halted"]
+        await wires.halt_requests.send(replace(stale, causes=("halted",), since=(shown,)))
+        with anyio.fail_after(10):
+            version = 0
+            while (seen := wires.controls.get()) is None or seen.halts:
+                version = await wires.controls.newer_than(version)
+    wires.close()
+
+
 async def test_a_halt_that_had_no_row_when_its_database_went_is_in_force_in_the_next_life(
     pool: asyncpg.Pool[asyncpg.Record],
 ):

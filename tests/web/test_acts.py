@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -27,6 +28,7 @@ from recio.messages.controls import (
     TradingControls,
 )
 from recio.settings.risk import RiskSection
+from recio.times import time_text
 from recio.web import acting, site
 from recio.web.gate import HALT_TOKEN_HEADER
 from recio.wires import Wires
@@ -135,6 +137,24 @@ async def test_one_tap_halts_without_a_token_and_two_taps_are_one(pool: Pool):
     assert await kinds(pool) == ["asked on the page"]
 
 
+async def test_two_taps_of_one_key_at_the_same_instant_are_one_act_and_another_body_is_refused(pool: Pool):
+    answers: list[tuple[int, dict[str, Any]]] = []
+    async with asking(pool) as page:
+
+        async def tap(why: str) -> None:
+            answers.append(await page.act("halt", {"key": KEY, "why": why}, {}))
+
+        async with anyio.create_task_group() as group:
+            for why in ("one", "one", "two"):
+                group.start_soon(tap, why)
+        assert page.wires.halt_requests.depth == 1
+        lower = {"key": KEY, "limit": "max_open_trades", "amount": "1", "confirm": "LOWER"}
+        assert (await page.act("lower", lower))[0] == 409
+    statuses = sorted(status for status, _ in answers)
+    assert statuses in ([200, 200, 409], [200, 409, 409]), "whichever came first is the act"
+    assert await pool.fetchval("SELECT count(*) FROM page_acts") == 1
+
+
 async def test_a_flatten_is_finished_once_the_venue_shows_nothing_held(pool: Pool):
     async with asking(pool) as page, anyio.create_task_group() as group:
         group.start_soon(obeying, page.wires)
@@ -147,6 +167,27 @@ async def test_a_flatten_is_finished_once_the_venue_shows_nothing_held(pool: Poo
         seen = page.wires.controls.get()
         assert seen is not None
         assert seen.halts[0].level is HaltLevel.FLATTEN
+
+
+async def test_a_resume_says_when_a_newer_halt_of_the_same_cause_stays(pool: Pool):
+    shown = Halt(cause="halted", since=NOW, by="x", resolution="y")
+    newer = replace(shown, since=NOW + timedelta(minutes=5))
+    since = [time_text(NOW)]
+    body = {"key": KEY, "causes": ["halted"], "since": since, "confirm": "RESUME"}
+    async with asking(pool) as page:
+        page.wires.controls.set(TradingControls(halts=(newer,)))
+        status, told = await page.act("resume", body)
+        assert (status, told["finished"], "newer than what was shown" in told["sentence"]) == (
+            200,
+            True,
+            True,
+        )
+        asked = await page.wires.halt_requests.receive()
+        assert isinstance(asked, ResumeRequest)
+        assert (asked.causes, asked.since) == (("halted",), (NOW,))
+        assert (await page.act("resume", body))[1]["finished"] is True, "the same words are the same act"
+        odd = body | {"key": KEY + "2", "since": since * 2}
+        assert (await page.act("resume", odd))[0] == 409
 
 
 async def test_a_late_second_tap_of_a_resume_clears_no_halt_that_came_since(pool: Pool):

@@ -63,7 +63,12 @@ async def a_scene(folder: Path, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> 
     for name, role in (("anna", Role.OPERATOR), ("rita", Role.READER)):
         login = Login(name=name, role=role, password=hashed(PASSWORD), sessions_since=NOW)
         change(logins, lambda known, login=login: known.with_login(login))
-    setup = PushSetup(contact="me@example.com", key_file=key_file, public_key=public_key_of(key_file))
+    setup = PushSetup(
+        contact="me@example.com",
+        key_file=key_file,
+        public_key=public_key_of(key_file),
+        may_go_inside=True,
+    )
     dispatcher = Dispatcher(settings=AlertsSection(), channels=Channels(), clock=Clock(), title="recio sim")
     wires, body = Wires(), a_busy_day()
 
@@ -193,6 +198,14 @@ def a_device(**changes: str) -> dict[str, str]:
         ({"endpoint": "https://2130706433/abc"}, 409, "endpoint"),
         ({"endpoint": "https://0x7F000001/abc"}, 409, "endpoint"),
         ({"endpoint": "https://127.0.0.1./abc"}, 409, "endpoint"),
+        ({"endpoint": "https://localhost/abc"}, 409, "no name of the internet"),
+        ({"endpoint": "https://intranet:8443/abc"}, 409, "no name of the internet"),
+        ({"endpoint": "https://push..example/abc"}, 409, "no name of the internet"),
+        ({"endpoint": "https://./abc"}, 409, "endpoint"),
+        ({"endpoint": "https://-push.example/abc"}, 409, "no name of the internet"),
+        ({"endpoint": f"https://{'a' * 64}.example/abc"}, 409, "no name of the internet"),
+        ({"endpoint": "https://push.example:99999/abc"}, 409, "its port"),
+        ({"endpoint": "https://push.example:0/abc"}, 409, "its port"),
         ({"public_key": "AAAA"}, 409, "public_key"),
         ({"auth": "AAAA"}, 409, "auth"),
         ({"auth": "!"}, 400, "auth"),
