@@ -149,9 +149,13 @@ function paint(found) {
   });
 }
 
-function sumOf({ total, held }) {
-  const waits = held ? `${held} held` : "";
-  return total.trades ? waits : waits ? `${waits}, none has ended` : "no trade has ended in this time";
+function sumOf({ total, held, now }) {
+  return [
+    total.trades ? "" : `no trade${total.unknown ? " of a known result" : ""} has ended in this time`,
+    total.unknown && `${number(total.unknown)} of an unknown result are in no figure`,
+    held && `${number(held)} held`,
+    `as of ${utc(now, 0)} UTC`,
+  ].filter(Boolean).join(", ");
 }
 
 function showFigures({ total, max_drawdown }) {
@@ -171,7 +175,7 @@ function showFigures({ total, max_drawdown }) {
 
 function wanted() {
   const query = new URLSearchParams({ kind: $("performance-kind").value }), days = Number($("performance-days").value);
-  if (days) query.set("since", new Date(Date.now() - days * DAY * 1000).toISOString().slice(0, 10));
+  if (days) query.set("days", days); // by the daemon's clock
   return query;
 }
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,10 +18,12 @@ from recio.db.connection import transaction
 from recio.web.market_history import MarketHistory
 from recio.wires import Wires
 from tests.conftest import unused_port
+from tests.db.trigger_scenarios import insert
 from tests.tasks.status_server import a_page, started
 from tests.tasks.test_status_page import filled_wires, status
 from tests.web.browser import DESK, SMALL_PHONE, Page, a_phone
 from tests.web.charted import CLOSES, MARKET, add_market, add_paper_trades, watched
+from tests.web.test_imported_stories import TRADE
 from tests.web.test_page_in_a_browser import HARD_TO_USE
 from tests.web.test_stories import a_life
 
@@ -205,6 +208,34 @@ async def test_figures_of_one_question_do_not_stand_under_another_that_was_not_a
             assert await page.value(f"[{DRAWN}, {hidden}, {SUM}]") == [0, True, ""]
         await page.value("location.hash = 'performance/real/0'")
         await page.until(f"{DRAWN} > 0 && !{hidden}")
+
+
+async def test_within_so_many_days_is_by_the_daemon_s_clock_and_says_of_when_it_is(
+    tmp_path: Path, pool: Pool
+):
+    ahead = "{ const now = Date.now; Date.now = () => now() + 400 * 86400e3; }"
+    async with transaction(pool) as connection:
+        await add_paper_trades(connection)
+    async with a_charted_page(pool, watched()) as url, a_phone(tmp_path / "browser") as page:
+        await page.command("Page.addScriptToEvaluateOnNewDocument", source=ahead)
+        await page.go(f"{url}/#performance/shadow/90")
+        await page.until(f"{DRAWN} === 5")
+        assert "900" in await page.value(FIGURES)
+        assert (await page.value(SUM)).startswith(
+            f"as of {datetime.fromtimestamp(CLOSES, UTC):%Y-%m-%d %H:%M}"
+        )
+
+
+async def test_trades_whose_result_nobody_knows_are_told_to_be_left_out(tmp_path: Path, pool: Pool):
+    unknown = {"entry_cost": None, "exit_proceeds": None, "payout": None, "fees": None, "net_pnl": None}
+    async with transaction(pool) as connection:
+        await insert(connection, "imported_trades", TRADE | unknown)
+    async with a_charted_page(pool, watched()) as url, a_phone(tmp_path / "browser") as page:
+        await page.go(f"{url}/#performance/imported/0")
+        await page.until(
+            f"{SUM}.startsWith('no trade of a known result has ended in this time, 1 of an unknown result')"
+        )
+        assert page.faults == []
 
 
 async def legible(page: Page, width: int, picture: Path) -> None:
