@@ -148,6 +148,9 @@ def test_check_says_what_it_looked_at_and_what_may_be_risked_at_most(tmp_path: P
     assert re.search(r"event \$ +17\.00", said.stdout)
     assert re.search(r"day +\$ +23\.00", said.stdout)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["key.pem", "recio.toml"]
+    _live(tmp_path, "key.pem", "[entry]\ncontracts = 3\n")
+    # $2.7525: a part of a cent is told as a whole one, so that no more can be lost than is said.
+    assert re.search(r"order \$ +2\.76  entry: 3\.00 contracts", recio("check", cwd=tmp_path).stdout)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 
 import anyio
@@ -22,6 +23,8 @@ from recio.settings.trading import EntrySection
 from recio.settings.venue import USUAL_KEY_ID, Environment
 from recio.units import Money, Price, Quantity, money_decimal, price_text, quantity_text
 from recio.web.reach import reach_of
+
+CENT = Decimal("0.01")
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
@@ -138,4 +141,5 @@ def _words(size: Quantity, price: Price) -> str:
 
 
 def _line(what: str, amount: Money, words: str) -> str:
-    return f"  {what:<6}${money_decimal(amount):>10,.2f}  {words}"
+    """At most is never a part of a cent too little."""
+    return f"  {what:<6}${money_decimal(amount).quantize(CENT, ROUND_CEILING):>10,}  {words}"

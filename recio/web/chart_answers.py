@@ -103,6 +103,8 @@ class PerformanceQuery(Taken):
     """Of imported trades: the account mode that the old system ran in."""
     since: Moment | None = None
     """Of their end, in UTC where no zone is said."""
+    days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """Today and so many whole days of UTC before it, by market time."""
     until: Moment | None = None
     strategy: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")] | None = None
     ticker: TickerText | None = None
@@ -155,6 +157,8 @@ class Performance(Given):
     """What the trades of one kind came to."""
 
     kind: Kind
+    now: datetime
+    """Market time at which it was summed: what ended since is in no figure."""
     held: int
     """Trades that are not over: in no figure."""
     total: GroupRow

@@ -25,6 +25,12 @@ export function wideAs(text) {
   return ruler.measureText(text).width;
 }
 
+export function shortened(text, room) {
+  let kept = text.length;
+  while (kept > 1 && wideAs(text.slice(0, kept)) > room) kept -= 1;
+  return kept < text.length ? text.slice(0, kept) + "\u2026" : text;
+}
+
 export const written = (x, y, text, name = "tick", anchor = "start") => drawn("text", { x, y, class: name, "text-anchor": anchor }, text);
 
 export function picture(width, height, label) {
@@ -98,9 +104,9 @@ export function panel(title) {
   scroller.tabIndex = 0; // it scrolls, also by the keyboard
   details.append(summary, scroller);
   box.append(caption, drawing, under, details);
-  const made = { box, drawing, under, title, keys, note, name, rows: null, columns: null };
-  details.addEventListener("toggle", () => fill(made, details, scroller));
+  const made = { box, drawing, under, title, keys, note, name, at: null };
   made.refill = () => fill(made, details, scroller);
+  details.addEventListener("toggle", made.refill);
   return made;
 }
 
@@ -127,6 +133,7 @@ export function show(made, { draw, columns, rows, keys = [], note = "", readings
     const width = Math.floor(made.drawing.clientWidth);
     if (width < 40) return;
     const field = draw(width), focused = made.drawing.contains(document.activeElement);
+    if (!focused && !made.drawing.matches(":hover")) made.at = null;
     made.drawing.replaceChildren(field.svg);
     if (focused) field.svg.focus({ preventScroll: true });
     if (readings?.length) follow(made, field, readings);
@@ -138,16 +145,17 @@ export function show(made, { draw, columns, rows, keys = [], note = "", readings
 
 function follow(made, field, readings) {
   const cross = drawn("line", { y1: field.box.top, y2: field.box.bottom, class: "cross" }), sorted = readings.map(([x]) => x);
-  let index = readings.length - 1;
+  let index = made.at === null ? readings.length - 1 : nearest(sorted, made.at); // what is looked at stays
   field.svg.append(cross);
   const tell = (to, seen = true) => {
     index = Math.min(Math.max(to, 0), readings.length - 1);
+    made.at = seen ? sorted[index] : null;
     cross.setAttribute("x1", field.px(sorted[index]));
     cross.setAttribute("x2", field.px(sorted[index]));
     cross.classList.toggle("seen", seen);
     put(made.under, readings[index][1]);
   };
-  tell(index, false);
+  tell(index, made.at !== null);
   field.svg.addEventListener("pointermove", (event) => {
     const x = event.clientX - field.svg.getBoundingClientRect().left, within = (x - field.box.left) / (field.box.right - field.box.left);
     tell(nearest(sorted, field.x[0] + within * (field.x[1] - field.x[0])));

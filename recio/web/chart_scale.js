@@ -29,12 +29,12 @@ export function timeText(second, apart) {
 
 export const decimalsFor = (step) => Math.max(0, Math.min(8, -Math.floor(Math.log10(step) + 1e-9)));
 
-// [low, high] around the known values with some room, never narrower than `least`.
-export function around(values, least = 0, room = 0.08) {
+// [low, high] around the known values with some room.
+export function around(values) {
   const known = values.filter((each) => each !== null && Number.isFinite(each));
   if (!known.length) return [0, 1];
-  const low = Math.min(...known), high = Math.max(...known), span = Math.max(high - low, least) || Math.abs(high) * 0.001 || 1, middle = (low + high) / 2;
-  return [middle - span * (0.5 + room), middle + span * (0.5 + room)];
+  const low = Math.min(...known), high = Math.max(...known), span = high - low || Math.abs(high) * 0.001 || 1, middle = (low + high) / 2;
+  return [middle - span * 0.58, middle + span * 0.58];
 }
 
 // Points without a gap: a new run begins after an unknown value or after more than `longest` seconds.

@@ -1,13 +1,18 @@
 // Loads the charts' scripts when one is looked at, and stops what is open when nobody does; it draws nothing.
 "use strict";
 
-import { $, hide, put } from "./parts.js";
+import { $, hide, make, put } from "./parts.js";
 
 let market = null, wanted = null;
 
 export async function openMarket(host, ticker) {
   const mine = (wanted = { host, ticker });
-  market ??= await import("./market_chart.js");
+  try {
+    market ??= await import("./market_chart.js");
+  } catch (problem) {
+    if (wanted === mine) host.replaceChildren(make("output", "", `No charts: ${problem.message}`));
+    return;
+  }
   if (wanted === mine) await market.follow(host, ticker);
 }
 
@@ -28,5 +33,9 @@ export function lookedAt(view, [ticker]) {
 }
 
 export async function openPerformance(chosen) {
-  (await import("./performance.js")).showPerformance(chosen);
+  try {
+    (await import("./performance.js")).showPerformance(chosen);
+  } catch (problem) {
+    put($("performance-said"), `No answer: ${problem.message}`);
+  }
 }

@@ -29,4 +29,7 @@ class Charted:
 
 
 def chart_routes(pool: Pool, of: Charted) -> list[Route]:
-    return [chart_route(pool, of.history, of.prices, of.series, of.now), performance_route(pool, of.series)]
+    return [
+        chart_route(pool, of.history, of.prices, of.series, of.now),
+        performance_route(pool, of.series, of.now),
+    ]

@@ -27,7 +27,7 @@ export function together(own) {
     const at = second(each.at), last = found.findLast((other) => other.key === `${each.kind} ${each.number} ${each.what}`), contracts = Number(each.quantity);
     if (last && at - last.until <= 2) {
       last.price = (last.price * last.quantity + Number(each.price) * contracts) / (last.quantity + contracts);
-      last.quantity += contracts;
+      last.quantity = Math.round((last.quantity + contracts) * 100) / 100; // of hundredths
       last.until = at;
     } else found.push({ ...each, at, until: at, quantity: contracts, price: Number(each.price), key: `${each.kind} ${each.number} ${each.what}` });
   }
@@ -268,7 +268,7 @@ function built(host) {
   said.setAttribute("role", "status");
   host.panels = { said, about, grid, price: panel("Price against the strikes"), quotes: panel("Model against the market"), average: panel("Settlement average in the closing minute"), momentum: panel("Momentum") };
   grid.append(...["price", "quotes", "average", "momentum"].map((name) => host.panels[name].box));
-  host.append(said, about, grid);
+  host.replaceChildren(said, about, grid);
   return host.panels;
 }
 

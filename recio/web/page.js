@@ -71,15 +71,16 @@ let about = null;
 
 async function learnAbout() {
   if (about) return about;
-  const module = await import("./about.js");
+  const module = await import("./about.js").catch(() => null); // the page says already that nobody answers
+  if (!module) return null;
   if (!about) (about = module).listen(() => kept);
   return about;
 }
 
-$("views").addEventListener("click", async ({ target }) => (await learnAbout()).explain(target, kept));
+$("views").addEventListener("click", async ({ target }) => (await learnAbout())?.explain(target, kept));
 $("figures").addEventListener("click", async () => {
   const isOn = $("figures").getAttribute("aria-pressed") !== "true";
-  (await learnAbout()).press(isOn);
+  (await learnAbout())?.press(isOn);
 });
 
 let shownVersion = null;

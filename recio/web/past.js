@@ -68,9 +68,13 @@ $("log-filter").addEventListener("input", showLog);
 
 async function showHistory(more) {
   showStory(more, asked);
-  const [lists, old] = await Promise.all([import("./lists.js"), import("./imported.js")]);
-  old.showImported(more, asked);
-  if (more.length < 2) lists.showList(more[0] ?? "", asked);
+  try {
+    const [lists, old] = await Promise.all([import("./lists.js"), import("./imported.js")]);
+    old.showImported(more, asked);
+    if (more.length < 2) lists.showList(more[0] ?? "", asked);
+  } catch (problem) {
+    put($("history-said"), `No answer: ${problem.message}`);
+  }
 }
 
 // --- which of them is looked at ---

@@ -3,12 +3,12 @@
 
 import { $, dress, hide, put, sync, text, tile, toned } from "./parts.js";
 import { apart, around } from "./chart_scale.js";
-import { axes, between, drawn, lines, none, number, panel, picture, show, wideAs, written } from "./chart_parts.js";
+import { axes, between, drawn, lines, none, number, panel, picture, shortened, show, wideAs, written } from "./chart_parts.js";
 import { MINUS, dollars, percent, signedDollars, toneOf, unknown, utc } from "./text.js";
 
 const DAY = 86_400;
 const second = (time) => new Date(time).getTime() / 1000;
-const inDollars = (value, step) => (value < 0 ? MINUS + "$" : "$") + number(Math.abs(value), step >= 1 ? 1 : 0.01);
+const inDollars = (value, step) => (value < 0 ? MINUS + "$" : "$") + number(Math.abs(value), step >= 1 ? 1 : Math.min(step, 0.01));
 
 // --- pure: what is to be drawn ---
 
@@ -34,7 +34,7 @@ export function spanOf(found) {
 export function equityChart(found, width) {
   const parts = width < 480 ? [190, 110, 160] : [220, 120, 170], x = spanOf(found), svg = picture(width, parts[0] + parts[1] + parts[2], equitySummary(found));
   const nets = found.equity.map((row) => [second(row.at), Number(row.net_pnl)]), drawdowns = found.equity.map((row) => [second(row.at), -Number(row.drawdown)]), days = dated(found.by_day);
-  const left = 14 + Math.max(...[...nets.map(([, net]) => net), 10].map((each) => wideAs(inDollars(each, Math.abs(each) > 40 ? 1 : 0.01))));
+  const left = 14 + Math.max(...[...nets.map(([, net]) => net), 10].map((each) => wideAs(inDollars(each, Math.abs(each) > 40 ? 1 : 0.001))));
   const net = axes(svg, { width, height: parts[0], x, y: around([0, ...nets.map(([, each]) => each)]), unit: "net after fees, dollars", says: inDollars, left });
   lines(net, [[[x[0], 0], ...nets]], "price");
   const deepest = Math.min(-0.01, ...drawdowns.map(([, each]) => each));
@@ -56,7 +56,7 @@ function dayBar(field, row, reach) {
 // One row for each group: the mean of a trade as a dot, its interval as a line, and how many trades and closes stand behind it.
 export function groupChart(rows, width, label) {
   const known = rows.filter((row) => !unknown(row.mean)), high = known.length * (known.length > 12 ? 22 : 28) + 52, svg = picture(width, high, label);
-  const says = known.map((row) => row.group), counts = known.map((row) => `n ${number(row.trades)}`), left = 12 + Math.max(60, ...says.map(wideAs)), right = 12 + Math.max(44, ...counts.map(wideAs));
+  const says = known.map((row) => shortened(row.group, width * 0.4)), counts = known.map((row) => `n ${number(row.trades)}`), left = 12 + Math.max(60, ...says.map(wideAs)), right = 12 + Math.max(44, ...counts.map(wideAs));
   const inner = Math.max(80, width - right), y = [known.length, 0];
   const field = axes(svg, { width: inner, height: high, x: around([0, ...known.flatMap((row) => [row.mean, row.mean_low ?? row.mean, row.mean_high ?? row.mean].map(Number))]), y, at: known.map((_, index) => index + 0.5), says: (at) => says[Math.floor(at)], unit: "net of a trade, dollars", times: false, acrossSays: inDollars, left });
   const zero = field.px(0);
@@ -149,9 +149,13 @@ function paint(found) {
   });
 }
 
-function sumOf({ total, held }) {
-  const waits = held ? `${held} held` : "";
-  return total.trades ? waits : waits ? `${waits}, none has ended` : "no trade has ended in this time";
+function sumOf({ total, held, now }) {
+  return [
+    total.trades ? "" : `no trade${total.unknown ? " of a known result" : ""} has ended in this time`,
+    total.unknown && `${number(total.unknown)} of an unknown result are in no figure`,
+    held && `${number(held)} held`,
+    `as of ${utc(now, 0)} UTC`,
+  ].filter(Boolean).join(", ");
 }
 
 function showFigures({ total, max_drawdown }) {
@@ -171,7 +175,7 @@ function showFigures({ total, max_drawdown }) {
 
 function wanted() {
   const query = new URLSearchParams({ kind: $("performance-kind").value }), days = Number($("performance-days").value);
-  if (days) query.set("since", new Date(Date.now() - days * DAY * 1000).toISOString().slice(0, 10));
+  if (days) query.set("days", days); // by the daemon's clock
   return query;
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import anyio
@@ -34,15 +35,16 @@ KEPT_FOR = 20.0
 BY = ("day", "strategy", "hour", "price")
 
 
-def performance_route(pool: Pool, series: Mapping[str, str]) -> Route:
-    """`series`: the coin of each series."""
+def performance_route(pool: Pool, series: Mapping[str, str], now: Callable[[], datetime]) -> Route:
+    """`series`: the coin of each series. `now`: market time."""
     kept: dict[PerformanceQuery, tuple[float, Performance]] = {}
 
     async def tell(asked: Asked[PerformanceQuery, Nothing, Nothing]) -> Performance:
         found = kept.get(asked.query)
         if found is not None and anyio.current_time() - found[0] < KEPT_FOR:
             return found[1]
-        said = await _told(await _summed(pool, asked.query, series))
+        at = now()
+        said = await _told(await _summed(pool, asked.query, series, at), at)
         kept.clear()
         kept[asked.query] = (anyio.current_time(), said)
         return said
@@ -53,12 +55,12 @@ def performance_route(pool: Pool, series: Mapping[str, str]) -> Route:
     )  # fmt: skip
 
 
-async def _summed(pool: Pool, query: PerformanceQuery, series: Mapping[str, str]) -> Report:
+async def _summed(pool: Pool, query: PerformanceQuery, series: Mapping[str, str], at: datetime) -> Report:
     """Raises NotAsked: 409 for too many, 503 where they cannot be read."""
     wanted = past_trades.Asked(
         kind=query.kind,
         mode=query.mode,
-        since=moment(query.since),
+        since=max(filter(None, (moment(query.since), _first_of(query.days, at))), default=None),
         until=moment(query.until),
         strategy=query.strategy,
         ticker=query.ticker,
@@ -66,6 +68,10 @@ async def _summed(pool: Pool, query: PerformanceQuery, series: Mapping[str, str]
     async with reading(pool) as connection:
         trades = past_trades.past_trades(connection, wanted, at_once=AT_ONCE)
         return await report_of(query.kind, _bounded(trades), series, BY)
+
+
+def _first_of(days: int | None, at: datetime) -> datetime | None:
+    return None if days is None else moment(at.date() - timedelta(days=days))
 
 
 async def _bounded(  # noqa: ASYNC900 - what it holds ends with the transaction
@@ -86,13 +92,14 @@ async def _bounded(  # noqa: ASYNC900 - what it holds ends with the transaction
         yield each
 
 
-async def _told(report: Report) -> Performance:
+async def _told(report: Report, at: datetime) -> Performance:
     bins: list[CalibrationRow] = []
     for tenth, held in by_tenth(report.said).items():
         await anyio.lowlevel.checkpoint()
         bins.append(_bin(bin_of(tenth, held)))
     return Performance(
         kind=report.kind,
+        now=at,
         held=report.held,
         total=_group("all", report.total),
         max_drawdown=money_text(Money(report.total.drawdown)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -56,8 +56,11 @@ HEADERS = {
 ONLY_TLS = "max-age=31536000"
 PACKED_FROM = 8_192
 """Bytes of an answer of the interface from which on it is packed for who takes that, in a thread: a phone asks for charts often."""
-MOVED = {"/plain": f"{PREFIX}/plain", "/trades.csv": f"{PREFIX}/history/trades.csv?order=up"}
-"""Where what once stood beside the interface has its place now, with what it did unless it was asked otherwise."""
+MOVED: Mapping[str, tuple[str, dict[str, str]]] = {
+    "/plain": (f"{PREFIX}/plain", {}),
+    "/trades.csv": (f"{PREFIX}/history/trades.csv", {"order": "up"}),
+}
+"""Where what once stood beside the interface has its place now, with what it did unless it is asked otherwise."""
 HALTS = ("/halt", PREFIX + "/acts/halt")
 """Never refused for a flood."""
 
@@ -117,7 +120,7 @@ class Site:
                 *(web.get(f"/{name}", _picture(png)) for name, png in page_icons().items()),
                 web.get("/healthz", _healthz),
                 web.get("/status", self._for(May.READER, self._status)),
-                *(web.get(old, _moved(new)) for old, new in MOVED.items()),
+                *(web.get(old, _moved(*new)) for old, new in MOVED.items()),
                 web.get("/events", self._for(May.READER, self._events), allow_head=False),
                 web.get("/metrics", self._for(May.READER, self._metrics)),
                 web.get("/readyz", self._for(May.READER, self._readyz)),
@@ -306,13 +309,15 @@ async def _healthz(_request: web.Request) -> web.Response:
     return web.Response(text="ok\n")
 
 
-def _moved(new: str) -> Handler:
+def _moved(new: str, usual: Mapping[str, str]) -> Handler:
     """Named from where it was, so that a path that a proxy puts before it stays."""
 
     async def lead(request: web.Request) -> web.Response:
-        query = request.rel_url.raw_query_string  # decoded it would part elsewhere, or end the header
-        asked = f"{'&' if '?' in new else '?'}{query}" if query else ""
-        return web.Response(status=308, headers={"Location": new.removeprefix("/") + asked})
+        asked = [f"{name}={value}" for name, value in usual.items() if name not in request.query]
+        if query := request.rel_url.raw_query_string:  # decoded it would part elsewhere, or end the header
+            asked.append(query)
+        place = "?".join([new.removeprefix("/"), *(["&".join(asked)] if asked else [])])
+        return web.Response(status=308, headers={"Location": place})
 
     return lead
 

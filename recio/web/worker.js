@@ -56,11 +56,12 @@ self.addEventListener("fetch", (event) => {
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
-// What recio tells this device by push: shown as it came, and with it the way to the page.
+// What recio tells this device by push: shown as it came, and with it the way to the page. The same words a second time are a second call:
+// they take the place of the first ones and are heard again.
 self.addEventListener("push", (event) => {
   if (!event.data) return;
   const { title, text } = event.data.json();
-  event.waitUntil(self.registration.showNotification(title, { body: text, icon: "icon-512.png", tag: `${title}\n${text}`, requireInteraction: true }));
+  event.waitUntil(self.registration.showNotification(title, { body: text, icon: "icon-512.png", tag: `${title}\n${text}`, renotify: true, requireInteraction: true }));
 });
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();

@@ -229,6 +229,14 @@ async def test_the_status_is_pushed_without_being_asked_again():
                 assert await stream.content.readline() == b"\n"
 
 
+async def test_what_never_ends_has_no_answer_to_a_question_for_its_head():
+    """It would stream for ever where nothing may follow the head, and hold the place of a page."""
+    async with served({}) as url, aiohttp.ClientSession() as session:
+        for path, status in (("/events", 405), ("/status", 200)):
+            async with session.head(f"{url}{path}") as answer:
+                assert answer.status == status
+
+
 async def test_another_host_name_is_refused_and_nothing_can_be_written():
     async with served(BODY) as url, aiohttp.ClientSession() as session:
         async with session.get(url + "/status", headers={"Host": "evil.example"}) as answer:

@@ -48,7 +48,7 @@ async def add_market(connection: Connection, until: int = CLOSES) -> None:
 
 
 async def add_paper_trades(connection: Connection) -> None:
-    await connection.execute(PAPER, datetime.now(NOW.tzinfo) - timedelta(days=1))
+    await connection.execute(PAPER, NOW - timedelta(days=1))
 
 
 def watched(until: int = CLOSES) -> MarketHistory:

@@ -270,3 +270,25 @@ async def test_more_trades_than_can_be_summed_beside_trading_are_refused_with_wh
     assert "since" in told["error"]
     assert nothing[0] == 200
     assert nothing[1]["total"]["trades"] == 0
+
+
+async def test_so_many_days_are_those_of_market_time_and_the_answer_says_of_when_it_is(pool: Pool):
+    async with transaction(pool) as connection:
+        await connection.execute(
+            """
+            INSERT INTO paper_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at,
+                closes_at, result, settled_at)
+            SELECT 'default', 'T-' || i, 'E-' || i, 'yes', 1, 0.5, 0.01, 0.6, 'edge', at - interval '9 min', at, 'yes', at
+            FROM (SELECT i, $1::timestamptz - i * interval '1 day' AS at FROM generate_series(0, 9) AS i) AS made
+            """,
+            NOW,
+        )
+    async with a_charted_page(pool, MarketHistory()) as url:
+        code, told = await read(url, "performance?kind=shadow&days=3")
+        assert (code, told["total"]["trades"]) == (200, 4), told
+        assert datetime.fromisoformat(told["now"]) - NOW == pytest.approx(timedelta(0), abs=A_WHILE)
+        assert (await read(url, "performance?kind=shadow"))[1]["total"]["trades"] == 10
+        for since, trades in (("2026-11-01", 4), ("2026-11-23", 1)):
+            both = await read(url, f"performance?kind=shadow&days=3&since={since}")
+            assert both[1]["total"]["trades"] == trades, since
+        assert (await read(url, "performance?kind=shadow&days=0"))[0] == 400

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,10 +18,12 @@ from recio.db.connection import transaction
 from recio.web.market_history import MarketHistory
 from recio.wires import Wires
 from tests.conftest import unused_port
+from tests.db.trigger_scenarios import insert
 from tests.tasks.status_server import a_page, started
 from tests.tasks.test_status_page import filled_wires, status
 from tests.web.browser import DESK, SMALL_PHONE, Page, a_phone
 from tests.web.charted import CLOSES, MARKET, add_market, add_paper_trades, watched
+from tests.web.test_imported_stories import TRADE
 from tests.web.test_page_in_a_browser import HARD_TO_USE
 from tests.web.test_stories import a_life
 
@@ -166,6 +169,33 @@ async def test_every_chart_is_legible_on_a_phone_and_a_desk_dark_and_light(tmp_p
         assert page.faults == []
 
 
+async def test_a_point_that_is_looked_at_by_the_keyboard_is_kept_when_the_chart_is_drawn_anew(
+    tmp_path: Path, pool: Pool
+):
+    now = CLOSES - 300
+    async with transaction(pool) as connection:
+        await add_market(connection, now)
+    async with a_charted_page(pool, watched(now), now) as url, a_phone(tmp_path / "browser") as page:
+        await page.go(f"{url}/")
+        await page.value("import('/market_chart.js').then((module) => module.every(200))")
+        await page.value(f"location.hash = '{MARKET}'")
+        await page.until(f"{DRAWN} === 3")
+        await page.value("document.querySelector('#market-charts svg').focus()")
+        for _ in range(5):
+            await page.value(
+                "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'PageUp', bubbles: true}))"
+            )
+        told = "document.querySelector('#market-charts .readout').textContent"
+        before = await page.value(told)
+        await pool.execute(f"INSERT INTO price_seconds VALUES ('BTC', {now + 2}, 84123.45)")
+        await page.until("document.activeElement.getAttribute('aria-label').includes('84,123.45')")
+        assert await page.value(told) == before
+        assert await page.value("document.activeElement.querySelector('.cross').matches('.seen')")
+        await page.value("document.activeElement.blur()")
+        await page.until(f"{told}.includes('84,123.45')")
+        assert page.faults == []
+
+
 async def test_a_chart_that_could_not_be_read_once_stays_and_is_asked_for_again(tmp_path: Path, pool: Pool):
     now, said = CLOSES - 300, "document.querySelector('#market-charts output').textContent"
     async with transaction(pool) as connection:
@@ -205,6 +235,34 @@ async def test_figures_of_one_question_do_not_stand_under_another_that_was_not_a
             assert await page.value(f"[{DRAWN}, {hidden}, {SUM}]") == [0, True, ""]
         await page.value("location.hash = 'performance/real/0'")
         await page.until(f"{DRAWN} > 0 && !{hidden}")
+
+
+async def test_within_so_many_days_is_by_the_daemon_s_clock_and_says_of_when_it_is(
+    tmp_path: Path, pool: Pool
+):
+    ahead = "{ const now = Date.now; Date.now = () => now() + 400 * 86400e3; }"
+    async with transaction(pool) as connection:
+        await add_paper_trades(connection)
+    async with a_charted_page(pool, watched()) as url, a_phone(tmp_path / "browser") as page:
+        await page.command("Page.addScriptToEvaluateOnNewDocument", source=ahead)
+        await page.go(f"{url}/#performance/shadow/90")
+        await page.until(f"{DRAWN} === 5")
+        assert "900" in await page.value(FIGURES)
+        assert (await page.value(SUM)).startswith(
+            f"as of {datetime.fromtimestamp(CLOSES, UTC):%Y-%m-%d %H:%M}"
+        )
+
+
+async def test_trades_whose_result_nobody_knows_are_told_to_be_left_out(tmp_path: Path, pool: Pool):
+    unknown = {"entry_cost": None, "exit_proceeds": None, "payout": None, "fees": None, "net_pnl": None}
+    async with transaction(pool) as connection:
+        await insert(connection, "imported_trades", TRADE | unknown)
+    async with a_charted_page(pool, watched()) as url, a_phone(tmp_path / "browser") as page:
+        await page.go(f"{url}/#performance/imported/0")
+        await page.until(
+            f"{SUM}.startsWith('no trade of a known result has ended in this time, 1 of an unknown result')"
+        )
+        assert page.faults == []
 
 
 async def legible(page: Page, width: int, picture: Path) -> None:
@@ -249,6 +307,7 @@ MARKS = {
         [10, 0.54]
     ],
     f"together([{FILL.format(0, '0.50', '6.00')}, {FILL.format(5, '0.60', '4.00')}]).length": 2,
+    f"together([{FILL.format(0, '0.50', '0.10')}, {FILL.format(1, '0.60', '0.20')}])[0].quantity": 0.3,
     'yesPrice({side: "no", price: 0.52})': 0.48,
     "within([84000, 90000], [83900, 84100])": [84_000],
     "valueAt([10, 20], [1, 2], 15)": 1,
@@ -257,7 +316,17 @@ MARKS = {
     'strikeText({strike_type: "between", floor_strike: "84000", cap_strike: "84250"})': "in 84,000 to 84,250",
     'strikeText({strike_type: "", floor_strike: null, cap_strike: null})': "no strike yet",
 }
+GROUP = '{{group: "{}", trades: 9, closes: 9, mean: "{}", mean_low: "{}", mean_high: "{}", net_pnl: "0.05"}}'
+SMALL = f"groupChart([{GROUP.format('a name without end ' * 6, '0.004', '0.001', '0.007')}, {GROUP.format('b', '-0.002', '-0.003', '-0.001')}], 280, '')"
+CENTS = """
+    equityChart({equity: [{at: "2026-11-23T12:00:00Z", net_pnl: "0.004", drawdown: "0"}, {at: "2026-11-23T13:00:00Z", net_pnl: "0.001", drawdown: "0.003"}],
+        by_day: [{group: "2026-11-23", trades: 2, net_pnl: "0.001", mean_low: null, mean_high: null}], total: {net_pnl: "0.001"}, max_drawdown: "0.003"}, 600)
+"""
+LABELS = "[...{}.svg.querySelectorAll('text')].map((each) => each.textContent).filter((each) => each.includes('$'))"
 GROUPS = {
+    f"((field) => field.box.left < field.px(-0.003) && field.px(-0.003) < field.px(0.007) && field.px(0.007) < field.box.right)({SMALL})": True,
+    f"new Set({LABELS.format(SMALL)}).size === {LABELS.format(SMALL)}.length": True,
+    f"{LABELS.format(CENTS.strip())}.slice(0, 5)": ["$0.000", "$0.001", "$0.002", "$0.003", "$0.004"],
     "tone(0.1, 0.3) + tone(-0.3, -0.1) + tone(-0.1, 0.1)": "gainlossunsure",
     'spread({mean_low: "-0.10", mean_high: "0.30", trades: 10})': [-1, 3],
     "spread({mean_low: null, mean_high: null, trades: 10})": None,

@@ -1,4 +1,4 @@
-"""What the page makes of its connection, in a real browser: a slow line, and a daemon of another version than its own page."""
+"""What the page makes of its connection, in a real browser: a slow line, none, and a daemon of another version than its own page."""
 
 from __future__ import annotations
 
@@ -99,4 +99,33 @@ async def test_a_page_of_before_an_upgrade_is_loaded_anew_though_it_cannot_read_
             await page.value("globalThis.isOfBefore = true")
         async with started(a_page(port, lambda _whole: after, wires)):
             await page.until("document.readyState === 'complete' && !globalThis.isOfBefore")
+    wires.close()
+
+
+async def test_a_view_whose_scripts_cannot_be_fetched_says_so_and_is_there_once_they_can(tmp_path: Path):
+    port, wires, body = unused_port(), Wires(), a_busy_day()
+    said = {
+        "performance": "document.querySelector('#performance-said')",
+        "history": "document.querySelector('#history-said')",
+        "markets/KXBTC15M-T": "document.querySelector('#market-charts output')",
+    }
+    async with a_phone(tmp_path) as page:
+        async with started(a_page(port, lambda _whole: body, wires)) as url:
+            await page.go(url)
+            await page.until("document.querySelectorAll('.position').length === 2")
+        await page.value("document.querySelector('#cause').click()")
+        for address, place in said.items():
+            await page.value(f"location.hash = '{address}'")
+            await page.until(f"{place}?.textContent.includes('dynamically imported module')")
+        async with started(a_page(port, lambda _whole: body, wires)):
+            await page.until(IS_LIVE)
+            for address, place in said.items():
+                await page.value(f"location.hash = '{address}'")
+                await page.until(f"!/dynamically|^$/.test({place}.textContent)")
+            await page.value("location.hash = 'now'")
+            await page.until("document.querySelector('#view-now').hidden === false")
+            await page.until(
+                "document.querySelector('#cause').click() ?? !document.querySelector('#figure').hidden"
+            )
+        assert page.faults == []
     wires.close()

@@ -33,6 +33,21 @@ from tests.web.browser import DESK, PHONE, SMALL_PHONE, Page, a_phone
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 STRIKES = 186
+RING = """
+    (() => {
+        const light = (colour) => colour.match(/[0-9.]+/g).slice(0, 3).map((each) => each / 255)
+            .map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4))
+            .reduce((sum, each, index) => sum + each * [0.2126, 0.7152, 0.0722][index], 0.05);
+        const ratio = (one, other) => Math.max(one, other) / Math.min(one, other);
+        return [['#who', '#top'], ['#to-now', '#top'], ['#halt', 'body'], ['#figure-close', '#figure']].filter(([each, on]) => {
+            const focused = document.querySelector(each);
+            focused.focus({ focusVisible: true });
+            return !focused.matches(':focus-visible')
+                || ratio(light(getComputedStyle(focused).outlineColor), light(getComputedStyle(document.querySelector(on)).backgroundColor)) < 3;
+        });
+    })()
+"""
+"""Whose ring, when the keyboard is there, does not stand out three to one against what it is drawn on."""
 BOTTOM = "document.querySelector('{}').getBoundingClientRect().bottom"
 REGIONS = """
     [...document.querySelectorAll('section')].filter((each) => each.offsetParent !== null).map((each) =>
@@ -91,6 +106,21 @@ async def test_what_matters_is_on_a_phones_first_screen(tmp_path: Path):
         assert "NOT guarded" in await page.value("document.querySelector('.position:last-child').textContent")
         assert await page.value("document.documentElement.scrollWidth") <= PHONE[0]
         assert page.faults == []
+
+
+async def test_where_the_keyboard_is_can_be_seen_on_every_bar(tmp_path: Path):
+    body = a_busy_day()
+    async with served(body) as url, a_phone(tmp_path) as page:
+        await page.command("Emulation.setFocusEmulationEnabled", enabled=True)
+        for mode, dark in (("live", False), ("live", True), ("demo", False), ("demo", True)):
+            body |= {"mode": mode, "environment": "prod"}
+            await page.size(*DESK, dark=dark)
+            await page.go(f"{url}/?{mode}{dark}")
+            await page.until("document.querySelectorAll('.position').length === 2")
+            await page.value("document.querySelector('#net').click()")
+            await page.until("!document.querySelector('#figure').hidden")
+            found = await page.value(RING)
+            assert found == [], (mode, dark, found)
 
 
 async def test_each_view_has_an_address_and_names_its_parts(tmp_path: Path):

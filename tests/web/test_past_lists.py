@@ -180,6 +180,7 @@ async def test_a_list_that_takes_long_is_given_up_and_said_to_be(past: Pool, mon
         ("/plain", "api/v1/plain"),
         ("/trades.csv", "api/v1/history/trades.csv?order=up"),
         ("/trades.csv?kind=shadow", "api/v1/history/trades.csv?order=up&kind=shadow"),
+        ("/trades.csv?kind=shadow&order=down", "api/v1/history/trades.csv?kind=shadow&order=down"),
         ("/trades.csv?ticker=%2541", "api/v1/history/trades.csv?order=up&ticker=%2541"),
         ("/trades.csv?ticker=%0d%0aX:1", "api/v1/history/trades.csv?order=up&ticker=%0d%0aX:1"),
     ],

@@ -45,6 +45,9 @@ SHOWN = """
     navigator.serviceWorker.ready.then((worker) => worker.getNotifications())
         .then((all) => all.map((each) => `${each.title}: ${each.body}`))
 """
+HEARD = """
+    navigator.serviceWorker.ready.then((worker) => worker.getNotifications()).then((all) => all.map((each) => each.renotify))
+"""
 ROWS = "document.querySelectorAll('#pushes tbody tr').length"
 SAID = "document.querySelector('#push-said').textContent"
 
@@ -144,6 +147,7 @@ async def test_a_device_is_told_by_push_until_it_is_ended_on_the_page(
             True,
         )
         assert await notified(scene, told) == [f"{told['title']}: {told['text']}"]
+        assert await page.value(HEARD) == [True], "a second call in the same words is no silent one"
         await page.until("document.querySelector('#deliveries').textContent.includes('push-1')")
         await page.until("document.querySelector('#deliveries').textContent.includes('sent')")
         await page.value("document.querySelector('#pushes button').click()")
