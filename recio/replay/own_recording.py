@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from recio.errors import BadRecording
-from recio.messages.markets import Market, MarketEnded
+from recio.messages.markets import Market, MarketEnded, StrikeType
 from recio.messages.prices import Prices
 from recio.paper.engine import Engine
 from recio.paper.matching import MET_AFTER
@@ -189,7 +189,9 @@ def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:
         segment = Segment(path)
         for _ in segment.decisions():
             pass
-        markets |= segment.markets
+        markets |= {
+            each.ticker: _with_strike(each, markets.get(each.ticker)) for each in segment.markets.values()
+        }
         ends |= segment.ends
     strikes = _next_strikes(markets.values())
     ordered = sorted(markets.values(), key=lambda each: (each.close_time, each.ticker))
@@ -204,6 +206,18 @@ def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:
             next_strike=strikes.get(each.ticker),
         )
         for each in ordered
+    )
+
+
+def _with_strike(market: Market, before: Market | None) -> Market:
+    """A strike that was set stays set: after a restart an older list may show its market without one."""
+    if before is None or market.strike_type is not StrikeType.UNSET:
+        return market
+    return replace(
+        market,
+        strike_type=before.strike_type,
+        floor_strike=before.floor_strike,
+        cap_strike=before.cap_strike,
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from recio.clock import Clock
 from recio.errors import BadRecording
-from recio.messages.markets import BookView, Market, MarketEnded, MarketView
+from recio.messages.markets import BookView, Market, MarketEnded, MarketView, StrikeType
 from recio.recording.decode import Segment
 from recio.recording.encode import Encoder, ended
 from recio.recording.segments import Segments
@@ -197,17 +197,23 @@ def after_close(written: Written, spot: str = "84100.00", *, next_strike: str | 
     """Bought at once, and then cycle by cycle to half a minute after the close, with or without a window that follows."""
     closes = NOW + timedelta(minutes=2)
     first = market(floor_strike=STRIKE, close_time=closes)
-    following = market(
-        ticker=Ticker("KXBTC15M-26NOV230730-30"),
-        event_ticker="KXBTC15M-26NOV230730",
-        floor_strike=None if next_strike is None else Decimal(next_strike),
-        open_time=closes,
-        close_time=closes + timedelta(minutes=15),
-    )
     for second in range(150):
         later = second >= 120
         book = asked((9_990, 100)) if later else asked((5_000, 9_000))
-        written.cycle(second, book, of=[following if later else first], spot=spot)
+        written.cycle(second, book, of=[following(next_strike) if later else first], spot=spot)
+
+
+def following(strike: str | None) -> Market:
+    """The window after the first; without a strike where the venue has not set it."""
+    opens = NOW + timedelta(minutes=2)
+    return market(
+        ticker=Ticker("KXBTC15M-26NOV230730-30"),
+        event_ticker="KXBTC15M-26NOV230730",
+        strike_type=StrikeType.UNSET if strike is None else StrikeType.GREATER_OR_EQUAL,
+        floor_strike=None if strike is None else Decimal(strike),
+        open_time=opens,
+        close_time=opens + timedelta(minutes=15),
+    )
 
 
 @pytest.mark.parametrize("result", list(Side))
@@ -231,6 +237,20 @@ def test_a_trade_is_held_until_its_end_was_heard(written: Written):
 def test_without_the_venues_word_the_next_strike_settles(written: Written):
     after_close(written, next_strike="83999.99")
     (trade,) = written.traded()["trades"]
+    assert trade["result"] == "no"
+
+
+def test_a_strike_that_was_recorded_outlives_a_file_that_does_not_know_it_yet(written: Written):
+    """A start a second later may read a list from before the strike was set, and its file ends before the next one."""
+    after_close(written, next_strike="83999.99")
+    segments = Segments(
+        folder=written.write(), longest=timedelta(hours=1), keep=timedelta(days=1), keep_bytes=10_000_000
+    )
+    again = Written(written.folder)
+    again.cycle(151, None, of=[following(None)])
+    segments.begin(NOW + timedelta(seconds=151))
+    segments.append(b"".join(again.cycles))
+    (trade,) = as_json(replay([written.folder], ONCE))["trades"]
     assert trade["result"] == "no"
 
 
