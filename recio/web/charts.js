@@ -2,12 +2,16 @@
 "use strict";
 
 import { $, hide, put } from "./parts.js";
+import { UNREACHED } from "./text.js";
 
 let market = null, wanted = null;
 
 export async function openMarket(host, ticker) {
   const mine = (wanted = { host, ticker });
-  market ??= await import("./market_chart.js");
+  try {
+    market ??= await import("./market_chart.js");
+  } catch { put(host, UNREACHED); return; }
+  if (host.shown) put(host, "");
   if (wanted === mine) await market.follow(host, ticker);
 }
 
@@ -23,10 +27,12 @@ export function lookedAt(view, [ticker]) {
   hide($("market"), !isOpen);
   if (!isOpen) return;
   put($("market-title"), ticker);
-  $("market-title").focus();
+  $("market-title").focus({ preventScroll: true });
   openMarket($("market-charts"), ticker);
 }
 
 export async function openPerformance(chosen) {
-  (await import("./performance.js")).showPerformance(chosen);
+  const performance = await import("./performance.js").catch(() => null);
+  if (performance) performance.showPerformance(chosen);
+  else put($("performance-said"), UNREACHED);
 }

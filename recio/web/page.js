@@ -56,7 +56,7 @@ function showBar(status) {
   showSwitch($("exit-switch"), "exits", status.switches.exit);
   const speed = status.clock_speed === 1 ? "" : ` \u00d7${status.clock_speed}`;
   put($("clock"), `${utc(status.now)} UTC${speed}`, speed ? `market time runs${speed} as fast as yours` : status.now);
-  put($("about"), `recio ${status.version} \u00b7 account ${word(status.account)} \u00b7 started ${utc(status.started_at, 0)} UTC \u00b7 all times but the lost-connection time are UTC market time`);
+  put($("about"), `recio ${status.version} \u00b7 account ${word(status.account)} \u00b7 started ${utc(status.started_at, 0)} UTC \u00b7 times are UTC${speed ? " of the market; what people did has the time of this machine" : ""}`);
 }
 
 function showSwitch(element, name, on) {
@@ -70,15 +70,15 @@ let about = null;
 
 async function learnAbout() {
   if (about) return about;
-  const module = await import("./about.js");
-  if (!about) (about = module).listen(() => kept);
+  const module = await import("./about.js").catch(() => null); // not reached: the next tap tries again
+  if (!about && module) (about = module).listen(() => kept);
   return about;
 }
 
-$("views").addEventListener("click", async ({ target }) => (await learnAbout()).explain(target, kept));
+$("views").addEventListener("click", async ({ target }) => (await learnAbout())?.explain(target, kept));
 $("figures").addEventListener("click", async () => {
   const isOn = $("figures").getAttribute("aria-pressed") !== "true";
-  (await learnAbout()).press(isOn);
+  (await learnAbout())?.press(isOn);
 });
 
 let shownVersion = null;
@@ -142,10 +142,12 @@ function receive(data) {
     return;
   }
   clock.heard = stamp();
+  const wasLost = lost;
   lost = false;
   hide($("lost"), true);
   document.body.classList.remove("old");
   tick();
+  if (wasLost) showView(); // what a view asked for meanwhile was not answered, or is old
 }
 
 function lose(why) {
