@@ -1,8 +1,8 @@
 // Who asks, and what is asked for: each act once by its key, with the figures before and what came of it after. It shows no figure of its own.
 "use strict";
 
-import { $, dress, hide, make, put, sync, tableOf, text } from "./parts.js";
-import { dollars, grouped, many, quantity, signedDollars, unknown, utc, word } from "./text.js";
+import { $, dress, hide, make, put, since, stamp, sync, tableOf, text } from "./parts.js";
+import { age, dollars, grouped, many, quantity, signedDollars, unknown, utc, word } from "./text.js";
 
 const LOOK_EVERY = 1000, LOOK_AT_MOST = 60; // at what came of an act that has not come to its end
 const ONE_TAP = 3000; // milliseconds in which a second tap is the first
@@ -26,14 +26,27 @@ async function ask(path, body) {
 const AT_THE_MACHINE = Object.fromEntries(["halt", "flatten", "stop"].map((name) => [name, `; at the machine \u201crecio ${name}\u201d needs no page`]));
 const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join("");
 
+let answered = null, halting = ""; // when it was said; "halted" once the halt that was asked for was seen in force
+
 function said(words, isBad = false) {
   put($("act-said"), words);
   dress($("act-said"), isBad ? "bad" : "");
+  [answered, halting] = [stamp(), ""];
+  put($("act-age"), "");
+}
+
+// An answer is of its moment: its age stands beside it, and that of a halt goes with the halt.
+function ageAnswer({ halts }) {
+  if (answered === null) return;
+  put($("act-age"), `${age(since(answered))} ago`);
+  if (halting && halts.length) halting = "halted";
+  else if (halting === "halted") said("");
 }
 
 function tell(came) {
   const how = came.worked === false ? "Not done: " : came.worked ? "Done: " : "Asked for: ";
   said(how + came.sentence, came.worked === false);
+  if (["halt", "flatten", "stop"].includes(came.act)) halting = "asked";
 }
 
 async function send(name, body, key = newKey()) {
@@ -282,6 +295,7 @@ export async function showSessions() {
 
 export function showActs(status) {
   last = status;
+  ageAnswer(status);
   hide($("resume"), status.halts.length === 0);
   for (const name of ["entry", "exit"]) put($(name + "-turn"), `Switch ${name === "entry" ? "entries" : "exits"} ${status.switches[name] ? "off" : "on"}`);
   sync($("lower-limit"), status.limits, (row) => row.name, () => make("option"), (option, row) => { option.value = row.name; put(option, limitName(row.name)); });

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
+import anyio
 import asyncpg
 
 from recio.db.connection import transaction
+from recio.messages.controls import Halt, HaltLevel, HaltRequest, TradingControls
+from recio.wires import Wires
 from tests.runs import begun
 from tests.tasks.status_server import TOKEN, served
 from tests.web.browser import SMALL_PHONE, Page, a_phone
@@ -60,6 +64,7 @@ async def test_what_came_of_an_act_is_in_sight_of_every_view_and_stays_until_it_
             await page.value("location.hash = 'log'")
             await page.until("!document.querySelector('#view-log').hidden")
             assert await page.value(ON_THE_SCREEN), "it does not leave with the view"
+            await page.until("document.querySelector('#act-age').textContent.endsWith(' s ago')")
         assert await page.axe() == []
         assert await page.value("document.documentElement.scrollWidth") <= SMALL_PHONE[0]
         await page.value("document.querySelector('#act-close').click()")
@@ -164,3 +169,33 @@ async def test_a_purchase_that_the_venue_refused_is_told_once_and_as_refused(tmp
         await page.until(f"{told}.length > 0")
         (only,) = await page.value(told)
         assert only.endswith("; the venue refused it: group triggered")
+
+
+async def test_the_answer_to_a_halt_goes_with_the_halt(tmp_path: Path, pool: Pool):
+    wires, body = Wires(), a_busy_day()
+    halts, body["halts"] = body["halts"], []
+
+    async def obey() -> None:
+        asked = await wires.halt_requests.receive()
+        assert isinstance(asked, HaltRequest)
+        halt = Halt(level=HaltLevel.HALT, cause=asked.cause, since=asked.at, by=asked.by, resolution="")
+        wires.controls.set(replace(TradingControls(), halts=(halt,)))
+        body["halts"] = halts
+
+    async with (
+        served(body, wires, pool) as url,
+        a_phone(tmp_path) as page,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(obey)
+        await page.go(url)
+        await page.until("document.querySelectorAll('.position').length === 2")
+        await page.value("document.querySelector('#halt').click()")
+        await page.until(f"{SAID}.startsWith('Done')")
+        await page.until("document.querySelectorAll('#halts li').length === 1")
+        await page.until("document.querySelector('#act-age').textContent.endsWith(' s ago')")
+        body["halts"] = []
+        await page.until("document.querySelectorAll('#halts li').length === 0")
+        await page.until(f"{SAID} === ''")
+        assert page.faults == []
+    wires.close()
