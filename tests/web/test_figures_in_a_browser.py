@@ -179,7 +179,7 @@ async def test_the_line_goes_with_its_figure(tmp_path: Path):
     body = a_full_day()
     async with looked_at(tmp_path, None, body, "now") as page:
         await page.value("document.querySelector('.position:last-child .figure').click()")
-        assert "if it were sold at the bid" in await page.value(LINE)
+        assert "before the fee of selling" in await page.value(LINE)
         body["trades"] = body["trades"][:1]
         await page.until("document.querySelector('#figure').hidden")
         await page.value("document.querySelector('#net').click()")
