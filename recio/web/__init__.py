@@ -10,15 +10,16 @@ KINDS = {
     "webmanifest": "application/manifest+json",
 }  # fmt: skip
 CHARTS = ("chart_scale.js", "chart_parts.js", "market_chart.js", "performance.js")
-LISTS = ("lists.js", "imported.js")
+LISTS = ("lists.js",)
+STORIES = ("story.js", "imported.js")
 DEVICE = ("device.js", "worker.js", "push.js", "manifest.webmanifest", "icon.svg")
 ICONS = ("icon-180.png", "icon-512.png")
 ABOUT = ("about.js",)
 LOGIN = ("passkeys.js",)
-LATER = (*CHARTS, *LISTS, *DEVICE, *ABOUT, *LOGIN)
+LATER = (*CHARTS, *LISTS, *STORIES, *DEVICE, *ABOUT, *LOGIN)
 """Fetched by a page when a chart, or the past, is looked at, a figure is asked about or somebody logs in, or by a browser that may install it."""
 FILES = (
-    "index.html", "style.css", "page.js", "parts.js", "text.js", "now.js", "markets.js", "health.js", "past.js", "story.js",
+    "index.html", "style.css", "page.js", "parts.js", "text.js", "now.js", "markets.js", "health.js", "past.js",
     "acts.js", "charts.js", "charts.css", *LATER,
 )  # fmt: skip
 

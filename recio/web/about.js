@@ -14,7 +14,11 @@ const oldest = (rows) => rows.reduce((most, each) => (unknown(each.age_seconds) 
 const listed = (status) => market(oldest(status.venue.reads), status);
 const told = () => [0, 1];
 // Of what was asked for and not pushed.
-const fetched = (status, row, element) => [(element.closest("tbody")?.at ? since(element.closest("tbody").at) : 0) - (clock.heard ? since(clock.heard) : 0), 1];
+const fetched = (status, row, element) => {
+  let part = element;
+  while (part && !part.at) part = part.parentElement;
+  return [part ? since(part.at) - (clock.heard ? since(clock.heard) : 0) : null, 1];
+};
 
 const heldBooks = (status) => market(status.trades.filter((each) => unknown(each.closed_at)).map((each) => bookOf(status, each)[0]).reduce((most, each) => (unknown(each) ? most : Math.max(most ?? 0, each)), null), status);
 
@@ -49,13 +53,22 @@ const TABLES = {
 };
 
 const PLACES = [
+  ["#history-rows td, #history-rows th, #old-story td, #old-story th", (row, cell) => unitOf(cell), "own rows, as they were when this was asked for", fetched],
+  ["#story-charts figure, #market-charts figure", "as its axis says", "prices, books, own model and own fills, as recio kept them", fetched],
+  ["#story-charts .beside, #market-charts .beside", UTC, ...LISTED],
+  ["#story-seen td, #story-seen th", "as it says itself", "what the purchase was decided by, kept with it", fetched],
+  ["#story td, #story th", (row, cell) => unitOf(cell), "own rows of this trade", fetched],
+  ["#story-tale li, #old-tale li, #story-rules", "dollars and UTC of market time", "own rows of this trade", fetched],
+  ["#performance-figures .tile", "dollars net of fees; trades, and closing times", "own rows of trades that have ended", fetched],
+  ["#equity figure, #groups figure, #parity td, #parity th", "dollars net of fees, UTC, hundredths; n is the number of trades", "own rows of trades that have ended", fetched],
+  ["#performance-sum", "trades", "own rows", (status, row) => fetched(status, row, $("equity"))],
   ["#net", "dollars net of fees, of what ended since midnight UTC", ...ROWS],
   ["#net-detail", "trades won and lost, dollars of fees, since midnight UTC", ...ROWS],
-  ["#worth", "dollars: what the bids would pay for all that is held", "own rows and the oldest book of what is held", heldBooks],
+  ["#worth", "dollars: all that is held, each at its best bid, before the fee of selling", "own rows and the oldest book of what is held", heldBooks],
   ["#worst", "dollars net of fees, if all that is held pays nothing", ...ROWS],
   ["#balance", "dollars of cash", "Kalshi's account, over REST, compared with own rows", (status) => market(status.account_read?.age_seconds, status)],
   ["#unguarded", "positions", "own rows, and what their stops are judged by", task("exit")],
-  ["#positions .figure", "dollars net of fees, if it were sold at the bid", "own rows and its book", bookOf],
+  ["#positions .figure", "dollars: all of it at the best bid, less what was paid and its fee, before the fee of selling", "own rows and its book", bookOf],
   ["#positions .closes", CLOSES, ...LISTED],
   ["#positions .guard", "in words", "what its stops are judged by", task("exit")],
   ["#positions .detail", `${CENTS} paid and bid, probability of the model, dollars at worst`, "own rows, its book and own model", bookOf],
@@ -64,7 +77,7 @@ const PLACES = [
   ["#activity time", UTC, ...ROWS],
   ["#cause, #more-causes, #reasons li", "in words", "the failure detector and its switches", task("failure_detector")],
   ["#halts li, #causes li, #blocks li", "UTC, and time since then", "the failure detector", task("failure_detector")],
-  ["#prices .tile", "dollars for one coin; volatility in hundredths of a per cent in a second", (row) => `${row.source ?? "no source"}, one of ${row.sources.length} that are compared`, (status, row) => market(row?.age_seconds, status)],
+  ["#prices .tile", "dollars for one coin; volatility is the usual movement in one second, 1 bp is a hundredth of a per cent", (row) => `${row.source ?? "no source"}, one of ${row.sources.length} that are compared`, (status, row) => market(row?.age_seconds, status)],
   ["#venue .tile", "tokens, seconds, UTC of market time", "Kalshi over REST and its socket, own count of tokens", listed],
   ["#board-event, #board .heading", CLOSES, ...LISTED],
   ["#queues li", "messages that wait, of as many as may", "own wires", told],
@@ -86,6 +99,9 @@ function entryOf(element) {
   return null;
 }
 
+// A list says the unit of a column at its head.
+const unitOf = (cell) => cell.closest("table").querySelectorAll("thead th")[cell.closest("td, th").cellIndex]?.title.replace(/^UTC$/, "time in UTC") || "in words, or as its column says";
+
 const headOf = (cell) => cell.closest("table").querySelectorAll("thead th")[cell.cellIndex]?.textContent;
 
 function rowOf(element) {
@@ -97,13 +113,13 @@ function rowOf(element) {
 
 let open = null;
 
-const said = (part, row) => (typeof part === "function" ? part(row) : part);
+const said = (part, row, figure) => (typeof part === "function" ? part(row, figure) : part);
 
 export function refresh(status) {
   if (!open) return;
   if (!open.figure.isConnected || open.figure.offsetParent === null) { close(); return; }
   const row = rowOf(open.figure), [unit, source, old] = open.about, [seconds, speed] = old(status, row, open.figure);
-  put($("figure-what"), `${said(unit, row)}; from ${said(source, row)}, `);
+  put($("figure-what"), `${said(unit, row, open.figure)}; from ${said(source, row, open.figure)}, `);
   if (unknown(seconds)) { grow($("figure-age"), null); put($("figure-age"), "age not known"); } else grow($("figure-age"), seconds, { speed, text: (now) => `${age(now)} ago` });
   advance();
 }

@@ -1,8 +1,8 @@
 // Who asks, and what is asked for: each act once by its key, with the figures before and what came of it after. It shows no figure of its own.
 "use strict";
 
-import { $, dress, hide, make, put, sync, tableOf, text } from "./parts.js";
-import { DASH, dollars, grouped, quantity, signedDollars, unknown, utc, word } from "./text.js";
+import { $, dress, hide, make, put, since, stamp, sync, tableOf, text } from "./parts.js";
+import { age, dollars, grouped, many, quantity, signedDollars, unknown, utc, word } from "./text.js";
 
 const LOOK_EVERY = 1000, LOOK_AT_MOST = 60; // at what came of an act that has not come to its end
 const ONE_TAP = 3000; // milliseconds in which a second tap is the first
@@ -23,47 +23,79 @@ async function ask(path, body) {
   return { ok: answer.ok, status: answer.status, said };
 }
 
+const AT_THE_MACHINE = Object.fromEntries(["halt", "flatten", "stop"].map((name) => [name, `; at the machine \u201crecio ${name}\u201d needs no page`]));
 const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join("");
-const said = (words) => put($("act-said"), words);
+
+let answered = null, halting = ""; // when it was said; "halted" once the halt that was asked for was seen in force
+
+function said(words, isBad = false) {
+  put($("act-said"), words);
+  dress($("act-said"), isBad ? "bad" : "");
+  [answered, halting] = [stamp(), ""];
+  put($("act-age"), "");
+}
+
+// An answer is of its moment: its age stands beside it, and that of a halt goes with the halt.
+function ageAnswer({ halts }) {
+  if (answered === null) return;
+  put($("act-age"), `${age(since(answered))} ago`);
+  if (halting && halts.length) halting = "halted";
+  else if (halting === "halted") said("");
+}
 
 function tell(came) {
   const how = came.worked === false ? "Not done: " : came.worked ? "Done: " : "Asked for: ";
-  said(how + came.sentence);
+  said(how + came.sentence, came.worked === false);
+  if (["halt", "flatten", "stop"].includes(came.act)) halting = "asked";
 }
 
 async function send(name, body, key = newKey()) {
   said("asking\u2026");
   try {
     let { ok, said: came } = await ask("acts/" + name, { key, ...body });
-    if (!ok) { said(`Nothing was done: ${came.error}`); return; }
+    if (!ok) { said(`Nothing was done: ${came.error}`, true); return; }
     tell(came);
     for (let looks = 0; !came.finished && looks < LOOK_AT_MOST; looks += 1) {
       await new Promise((done) => setTimeout(done, LOOK_EVERY));
       const looked = await ask("outcomes/" + key);
       if (looked.ok) tell((came = looked.said));
     }
-  } catch (problem) {
-    said(`No answer (${problem.message}): it may or may not be in force; look at the top of the page`);
+  } catch {
+    said(`No answer: recio may or may not have heard it. The page shows what holds once it is connected again${AT_THE_MACHINE[name] ?? ""}.`, true);
   }
 }
 
 // --- acts with a second step ---
 
-const held = () => last.positions?.count ?? 0;
+const holdsNothing = () => last.positions?.count === 0;
+const holding = () => (unknown(last.positions) ? "all that is held (how much is not known yet)" : `${many(last.positions.count, "position")}, worth ${dollars(last.positions.value)} at the best bids`);
 const tradeOf = (id) => last.trades.find((each) => each.id === id);
 const limitOf = () => last.limits.find((each) => each.name === $("lower-limit").value);
 export const limitName = (name) => word(name.replace(/_dollars$/, " ($)"));
 const field = (name) => $("trade-" + name).value.trim();
+const amount = () => $("lower-amount").value.trim();
+
+// What is wrong with what was written, in words; empty: nothing. The daemon judges it again.
+const NUMBER = /^(0|[1-9]\d{0,8})(\.\d{1,6})?$/, CONTRACTS = /^(0|[1-9]\d{0,8})(\.\d{1,2})?$/, PRICE = /^0\.\d{1,4}$/;
+const faultOfAmount = () => (!amount() ? "To how much?" : NUMBER.test(amount()) ? "" : `\u201c${amount()}\u201d is no amount: write digits, such as 40 or 0.05.`);
+const faultOfLowering = (row) => faultOfAmount() || (Number(amount()) < Number(row.limit) ? "" : `${grouped(amount())} is no less: here it only becomes less.`);
+
+function faultOfTrade() {
+  if (!field("ticker")) return "Which market?";
+  if (!(CONTRACTS.test(field("contracts")) && Number(field("contracts")) > 0)) return "How many contracts?";
+  if (!field("price")) return "For how many dollars each at most?";
+  return PRICE.test(field("price")) && Number(field("price")) > 0 ? "" : "A contract costs between $0 and $1: write 0.55 for 55\u00a2.";
+}
 
 const ACTS = {
   flatten: {
     title: () => "Flatten: sell everything held",
-    what: () => (held() ? `Sells ${held()} positions for about ${dollars(last.positions.value)} at what is bid now, at any price from there on; nothing new is bought until somebody resumes.` : "Nothing is held; nothing new is bought until somebody resumes."),
+    what: () => (holdsNothing() ? "Nothing is held; nothing new is bought until somebody resumes." : `Sells ${holding()}, at whatever is bid, however little that is. Nothing new is bought until somebody resumes.`),
     body: () => ({ confirm: "FLATTEN" }), button: "Flatten now",
   },
   stop: {
     title: () => "Stop: end the daemon",
-    what: () => `Nothing new is bought and the daemon ends. ${held()} positions stay, without stops, until it is started again.`,
+    what: () => `Nothing new is bought and the daemon ends. ${holdsNothing() ? "Nothing is held." : `Without any stop until it is started again: ${holding()}.`}`,
     body: () => ({ confirm: "STOP" }), button: "Stop now",
   },
   resume: {
@@ -75,18 +107,18 @@ const ACTS = {
     title: ({ id }) => `Close trade ${id}`,
     what: ({ id }) => {
       const trade = tradeOf(id);
-      return trade ? `Sells ${quantity(trade.quantity)} ${trade.side.toUpperCase()} of ${trade.ticker} at what is bid, now ${unknown(trade.mark) ? "unknown" : dollars(trade.mark)} each: ${signedDollars(trade.pnl)} in all, after the fees so far.` : "This trade has ended.";
+      return trade ? `Sells ${quantity(trade.quantity)} ${trade.side.toUpperCase()} of ${trade.ticker} at what is bid, now ${unknown(trade.mark) ? "unknown" : dollars(trade.mark)} each: ${signedDollars(trade.pnl)} in all, after the fees so far and before that of selling.` : "This trade has ended.";
     },
     body: ({ id }) => ({ confirm: "CLOSE", trade_id: id }), button: "Close now",
   },
   trade: {
     title: () => "Trade by hand",
     what: () => {
-      const cost = Number(field("contracts")) * Number(field("price"));
       const row = last.board.find((each) => each.ticker === field("ticker"));
       const ask = row && row[field("side") + "_ask"];
-      return (unknown(ask) ? "" : `Asked now: ${dollars(ask)} each. `) + (cost > 0 ? `Costs at most ${dollars(cost)} and fees, and may lose all of it.` : "It passes the venue, halts and limits, and is sold by [exit] unless it is to wait for its settlement.");
+      return (unknown(ask) ? "" : `Asked now: ${dollars(ask)} each. `) + (faultOfTrade() || `Costs at most ${dollars(Number(field("contracts")) * Number(field("price")))} and fees, and may lose all of it. Halts and limits hold it back as they hold back any purchase.`);
     },
+    may: () => !faultOfTrade(),
     body: () => ({
       confirm: "TRADE", ticker: field("ticker"), side: field("side"), contracts: field("contracts"), max_price: field("price"),
       guard: field("guard") === "none" ? "own" : "exit",
@@ -95,17 +127,19 @@ const ACTS = {
   lower: {
     title: () => "Lower a limit",
     what: () => {
-      const row = limitOf(), becomes = $("lower-amount").value.trim();
+      const row = limitOf();
       if (!row) return "The limits are not read yet.";
       const taken = unknown(row.used) ? "" : `, ${grouped(row.used)} of it taken`;
-      return `${limitName(row.name)} is ${grouped(row.limit)}${taken}. It becomes ${becomes ? grouped(becomes) : DASH} at once and stays so after a restart; what is held stays. It rises again only by recio.toml, a grant and a restart.`;
+      return `${limitName(row.name)} is ${grouped(row.limit)}${taken}. ` + (faultOfLowering(row) || `It becomes ${grouped(amount())} at once and stays so after a restart; what is held stays. It rises again only by recio.toml, a grant and a restart.`);
     },
-    body: () => ({ confirm: "LOWER", limit: $("lower-limit").value, amount: $("lower-amount").value.trim() }), button: "Lower now",
+    may: () => Boolean(limitOf()) && !faultOfLowering(limitOf()),
+    body: () => ({ confirm: "LOWER", limit: $("lower-limit").value, amount: amount() }), button: "Lower now",
   },
   raise: {
     title: () => "Raise a limit at the next start",
     what: () => raised(),
-    body: () => ({ confirm: "RAISE", limit: $("lower-limit").value, amount: $("lower-amount").value.trim(), shown: shown.words }), button: "Grant it",
+    may: () => Boolean(shown.may),
+    body: () => ({ confirm: "RAISE", limit: $("lower-limit").value, amount: amount(), shown: shown.words }), button: "Grant it",
   },
   strategy: {
     path: "switch",
@@ -115,7 +149,7 @@ const ACTS = {
   },
   switch: {
     title: ({ name, on }) => `Switch ${name === "entry" ? "entries" : "exits"} ${on ? "on" : "off"}`,
-    what: ({ name, on }) => (name === "entry" ? (on ? "Entries may begin at once." : "Nothing new is bought; what is held stays guarded.") : on ? "Stops are judged again." : `${held()} positions, worth ${dollars(last.positions?.value)}, stay without any stop.`),
+    what: ({ name, on }) => (name === "entry" ? (on ? "Entries may begin at once." : "Nothing new is bought; what is held stays guarded.") : on ? "Stops are judged again." : holdsNothing() ? "Nothing is held; what is bought from now on has no stop." : `Without any stop from now on: ${holding()}.`),
     body: ({ name, on }) => ({ confirm: "SWITCH", name, is_on: on }), button: "Switch now",
   },
 };
@@ -124,11 +158,12 @@ const ACTS = {
 let shown = {};
 
 function raised() {
-  const limit = $("lower-limit").value, amount = $("lower-amount").value.trim(), asked = `limit=${limit}&amount=${encodeURIComponent(amount)}`;
+  const asked = `limit=${$("lower-limit").value}&amount=${encodeURIComponent(amount())}`, fault = faultOfAmount();
   if (shown.asked === asked) return shown.words;
-  const mine = (shown = { asked, words: amount ? "asking\u2026" : "To how much?", may: false });
+  const mine = (shown = { asked, words: fault || "asking\u2026", may: false });
   const answer = (words, may) => { Object.assign(mine, { words, may }); describe(); };
-  if (amount) ask("limits/raise?" + asked).then(({ ok, said: told }) => answer(ok ? told.sentence : told.error, ok), (problem) => answer(`No answer: ${problem.message}`, false));
+  const unheard = () => { answer("No answer: it is asked again with the next figures.", false); mine.asked = ""; };
+  if (!fault) ask("limits/raise?" + asked).then(({ ok, said: told }) => answer(ok ? told.sentence : told.error, ok), unheard);
   return mine.words;
 }
 
@@ -158,7 +193,7 @@ export function open(name, about = {}) {
 function describe() {
   if (!chosen || !last) return;
   put($("dialog-what"), ACTS[chosen].what(given));
-  $("dialog-do").disabled = chosen === "raise" && !shown.may;
+  $("dialog-do").disabled = ACTS[chosen].may ? !ACTS[chosen].may(given) : false;
 }
 
 let tapped = 0, tapKey = "";
@@ -177,7 +212,11 @@ $("dialog-form").addEventListener("submit", (event) => {
   $("dialog").close();
   send(ACTS[chosen].path ?? chosen, { why: $("dialog-why").value, ...ACTS[chosen].body(given) }, key);
 });
-$("test-alert").addEventListener("click", () => withToken(() => send("test-alert", {})));
+$("act-close").addEventListener("click", () => said(""));
+$("test-alert").addEventListener("click", () => {
+  if (last?.alerts.channels.length === 0) said("Nothing was sent: nobody is called. recio.toml names the file of channels in alerts.channels_path.", true);
+  else withToken(() => send("test-alert", {}));
+});
 export const acknowledge = (cause) => withToken(() => send("acknowledge", { cause }));
 
 // What is no danger still wants an operator: at the machine itself the token is asked for once.
@@ -259,10 +298,10 @@ export async function showSessions() {
 
 export function showActs(status) {
   last = status;
+  ageAnswer(status);
   hide($("resume"), status.halts.length === 0);
   for (const name of ["entry", "exit"]) put($(name + "-turn"), `Switch ${name === "entry" ? "entries" : "exits"} ${status.switches[name] ? "off" : "on"}`);
   sync($("lower-limit"), status.limits, (row) => row.name, () => make("option"), (option, row) => { option.value = row.name; put(option, limitName(row.name)); });
   sync($("tickers"), status.board, (row) => row.ticker, () => make("option"), (option, row) => { option.value = row.ticker; });
-  dress($("act-said"), "");
   if ($("dialog").open) describe();
 }

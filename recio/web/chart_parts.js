@@ -83,15 +83,28 @@ export const upright = (field, at, name) => field.svg.append(drawn("line", { x1:
 export const level = (field, value, name) => field.svg.append(drawn("line", { x1: field.box.left, x2: field.box.right, y1: field.py(value), y2: field.py(value), class: name }));
 
 // An own trade: up where it was bought, down where it was sold, hollow on paper; its words beside it where there is room.
-export function mark(field, { at, value, bought, paper, title, label }, line = 0) {
+export function mark(field, { at, value, bought, paper, title, label }) {
   const x = Math.min(Math.max(field.px(at), field.box.left), field.box.right), y = field.py(value), tip = bought ? 2 : -2, foot = bought ? 13 : -13;
   const shape = drawn("path", { d: `M${x.toFixed(1)} ${(y + tip).toFixed(1)}l6 ${foot - tip}h-12z`, class: `mark ${bought ? "bought" : "sold"}${paper ? " paper" : ""}` });
   shape.append(drawn("title", {}, title));
   field.svg.append(shape);
-  const wide = wideAs(label), right = x + 10 + wide <= field.box.right;
-  if (!label || (!right && x - 10 - wide < field.box.left)) return; // its title and the table say it
-  const place = Math.min(Math.max(y + foot + (bought ? 4 : 2) + (bought ? LINE : -LINE) * line, field.box.top + 10), field.box.bottom - 4);
-  field.svg.append(written(right ? x + 10 : x - 10, place, label, "says", right ? "start" : "end"));
+  const free = label && freePlace(field, x, y + foot + (bought ? 4 : 2), bought ? LINE : -LINE, wideAs(label));
+  if (!free) return; // its title and the table say it
+  field.labels.push(free);
+  field.svg.append(written(free.from, free.place, label, "says"));
+}
+
+// Right of the mark, else left, else a line further.
+function freePlace(field, x, first, step, wide) {
+  const { left, right, top, bottom } = field.box, taken = (field.labels ??= []);
+  for (let line = 0; line < 6; line += 1) {
+    const place = Math.min(Math.max(first + step * line, top + 10), bottom - 4);
+    for (const from of [x + 10, x - 10 - wide]) {
+      const isFree = taken.every((other) => Math.abs(other.place - place) >= LINE || from >= other.from + other.wide || from + wide <= other.from);
+      if (from >= left && from + wide <= right && isFree) return { from, place, wide };
+    }
+  }
+  return null;
 }
 
 // --- the panel around a drawing ---

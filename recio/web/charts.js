@@ -1,7 +1,8 @@
 // Loads the charts' scripts when one is looked at, and stops what is open when nobody does; it draws nothing.
 "use strict";
 
-import { $, hide, make, put } from "./parts.js";
+import { $, hide, put } from "./parts.js";
+import { UNREACHED } from "./text.js";
 
 let market = null, wanted = null;
 
@@ -9,10 +10,8 @@ export async function openMarket(host, ticker) {
   const mine = (wanted = { host, ticker });
   try {
     market ??= await import("./market_chart.js");
-  } catch (problem) {
-    if (wanted === mine) host.replaceChildren(make("output", "", `No charts: ${problem.message}`));
-    return;
-  }
+  } catch { if (wanted === mine) put(host, UNREACHED); return; }
+  if (host.shown) put(host, "");
   if (wanted === mine) await market.follow(host, ticker);
 }
 
@@ -28,14 +27,12 @@ export function lookedAt(view, [ticker]) {
   hide($("market"), !isOpen);
   if (!isOpen) return;
   put($("market-title"), ticker);
-  $("market-title").focus();
+  $("market-title").focus({ preventScroll: true });
   openMarket($("market-charts"), ticker);
 }
 
 export async function openPerformance(chosen) {
-  try {
-    (await import("./performance.js")).showPerformance(chosen);
-  } catch (problem) {
-    put($("performance-said"), `No answer: ${problem.message}`);
-  }
+  const performance = await import("./performance.js").catch(() => null);
+  if (performance) performance.showPerformance(chosen);
+  else put($("performance-said"), UNREACHED);
 }

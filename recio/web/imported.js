@@ -63,5 +63,5 @@ export async function showImported(which, asked) {
   if (!found || location.hash !== `#history/${which.join("/")}`) return;
   show(found);
   hide($("old-story"), false);
-  $("old-title").focus();
+  $("old-title").focus({ preventScroll: true });
 }

@@ -1,7 +1,7 @@
 // The lists of the past below History: which there are and what they hold comes from the daemon; the address holds what is asked.
 "use strict";
 
-import { $, dress, hide, make, put, rowOf, withRole } from "./parts.js";
+import { $, dress, hide, make, put, rowOf, stamp, withRole } from "./parts.js";
 import { DASH, MINUS, cents, dollars, exact, grouped, percent, quantity, signedDollars, toneOf, unknown, utc, word } from "./text.js";
 
 const WAIT = 250; // milliseconds after a key, so that not every letter is a question
@@ -169,6 +169,7 @@ export function drawRows(table, told, rows, kind, sorts = "") {
   const columns = told.filter((each) => each.is_shown).map((each, index) => columnOf(each, kind, index)), key = `${kind} ${sorts}`;
   if (table.of !== key) table.replaceChildren(head(columns, sorts), withRole(make("tbody"), "rowgroup")); // a head that stays keeps the focus
   table.of = key;
+  table.at = stamp();
   table.tBodies[0].replaceChildren(...rows.map((row) => {
     const line = rowOf(columns);
     dress(line, row.state === "unknown" ? "unknown" : "");
@@ -179,7 +180,7 @@ export function drawRows(table, told, rows, kind, sorts = "") {
 }
 
 function draw(found) {
-  const { list, query } = shown, table = $("history");
+  const { list, query } = shown, table = $("history-rows");
   drawRows(table, found.columns, found.rows, found.kind, list.name);
   const sort = query.get("sort") ?? list.time, way = (query.get("order") ?? "down") === "down" ? "descending" : "ascending";
   for (const cell of table.tHead.rows[0].cells) {
@@ -193,7 +194,7 @@ function draw(found) {
 
 // Rows of a question that was not answered are not left standing under another.
 function nothing() {
-  for (const id of ["history", "no-history"]) hide($(id), true);
+  for (const id of ["history-rows", "no-history"]) hide($(id), true);
   for (const each of ["before", "after"]) $(`history-${each}`).disabled = true;
 }
 
@@ -232,12 +233,12 @@ export async function showList(address, asked) {
   const every = new URLSearchParams(query);
   for (const each of ["after", "before"]) every.delete(each);
   $("history-csv").href = `api/v1/history/${name}.csv?${every}`;
-  $("history").ariaBusy = "true";
+  $("history-rows").ariaBusy = "true";
   const mine = shown, found = await asked(`api/v1/history/${name}?${query}`, $("history-said"));
   if (shown !== mine) return;
   if (found) draw(found);
   else nothing();
-  $("history").ariaBusy = "false";
+  $("history-rows").ariaBusy = "false";
 }
 
 $("history-form").addEventListener("input", (event) => {

@@ -1,10 +1,10 @@
 // A market's charts: the price against the strikes, model against bid and ask, the settlement average, momentum; own trades on them.
 "use strict";
 
-import { hide, make, put, text } from "./parts.js";
+import { hide, make, put, stamp, text } from "./parts.js";
 import { apart, around, runs, spacing } from "./chart_scale.js";
 import { axes, between, column, level, lines, mark, none, number, panel, picture, show, upright, wideAs, written } from "./chart_parts.js";
-import { cents, grouped, percent, quantity, unknown, utc } from "./text.js";
+import { UNREACHED, cents, coin, grouped, percent, quantity, unknown, utc } from "./text.js";
 
 const MINUTE = 60, SOON = 90, GAP = 30; // seconds
 const LABELS = 6; // own trades beyond these are marked and not labelled
@@ -71,10 +71,9 @@ const kept = (at) => `a point each ${Math.max(1, Math.round(spacing(at)))} s`;
 // --- drawings: told and a width in, SVG out ---
 
 function marked(field, own, valueOf) {
-  own.forEach((each, index) => {
+  own.forEach((each) => {
     const value = valueOf(each), label = own.length <= LABELS ? `${quantity(each.quantity)} ${each.side.toUpperCase()}${each.beside ? ` ${each.beside}` : ""} ${cents(each.price)}` : "";
-    const before = own.slice(0, index).filter((other) => other.what === each.what && Math.abs(field.px(other.at) - field.px(each.at)) < 90).length;
-    if (value !== null) mark(field, { at: each.at, value, bought: each.what === "bought", paper: each.kind === "shadow", title: `${clockOf(each.at)} ${wordsOf(each)}`, label }, before);
+    if (value !== null) mark(field, { at: each.at, value, bought: each.what === "bought", paper: each.kind === "shadow", title: `${clockOf(each.at)} ${wordsOf(each)}`, label });
   });
 }
 
@@ -175,8 +174,8 @@ export function momentumChart(told, width) {
 const last = (values) => values.at(-1);
 
 function priceSummary({ symbol, price, strike, own, average }) {
-  const now = price.price.length ? `last ${grouped(last(price.price))}` : "no price is kept of this time";
-  return `Price of ${symbol} against the strike ${strikeText(strike)}: ${now}${average.at.length ? `, settlement average ${grouped(Number(last(average.mean)).toFixed(2))} of ${last(average.values)} of 60 values` : ""}; ${own.length} own fills in the event`;
+  const now = price.price.length ? `last ${coin(last(price.price))}` : "no price is kept of this time";
+  return `Price of ${symbol} against the strike ${strikeText(strike)}: ${now}${average.at.length ? `, settlement average ${coin(last(average.mean))} of ${last(average.values)} of 60 values` : ""}; ${own.length} own fills in the event`;
 }
 
 function quoteSummary({ quotes, own, ticker }) {
@@ -186,7 +185,7 @@ function quoteSummary({ quotes, own, ticker }) {
 }
 
 function averageSummary({ average }) {
-  return `The settlement average as it forms: ${grouped(last(average.mean))} of ${last(average.values)} of 60 values`;
+  return `The settlement average as it forms: ${coin(last(average.mean))} of ${last(average.values)} of 60 values`;
 }
 
 function momentumSummary({ symbol, momentum }) {
@@ -210,9 +209,9 @@ function priceParts(found) {
   return {
     draw: (width) => priceChart(found, width),
     keys: [["price", "price"], ["strike own", `strike ${strikeText(found.strike)}`], ["strike", "other strikes"], ...(average.at.length ? [["average", "settlement average"]] : []), ...ownKeys(it.event)],
-    columns: [when, told(`${symbol}, $`, (row) => grouped(row.price)), told("Average, $", (row) => grouped(row.mean)), told("Of values", (row) => row.values ?? ""), ownTrade],
+    columns: [when, told(`${symbol}, $`, (row) => coin(row.price)), told("Average, $", (row) => coin(row.mean)), told("Of values", (row) => row.values ?? ""), ownTrade],
     rows: () => byMinute(price.at, (index) => { const known = meanAt.get(price.at[index]); return { price: price.price[index], mean: known === undefined ? null : Number(average.mean[known]).toFixed(2), values: known === undefined ? "" : `${average.values[known]} of 60` }; }, it.event, it.close),
-    readings: price.at.map((at, index) => [at, `${clockOf(at)}: ${grouped(price.price[index])}${meanAt.has(at) ? `, average ${grouped(Number(average.mean[meanAt.get(at)]).toFixed(2))} of ${average.values[meanAt.get(at)]} of 60 values` : ""}`]),
+    readings: price.at.map((at, index) => [at, `${clockOf(at)}: ${coin(price.price[index])}${meanAt.has(at) ? `, average ${coin(average.mean[meanAt.get(at)])} of ${average.values[meanAt.get(at)]} of 60 values` : ""}`]),
   };
 }
 
@@ -234,9 +233,9 @@ function averageParts(found) {
     draw: (width) => averageChart(found, width),
     keys: [["price", "price"], ["average", "average so far"], ["strike own", "strike"]],
     note: average.source === "index" ? "of the prints of the index" : "no print of the index was heard: of the price made of all sources",
-    columns: [when, told("Average, $", ({ mean }) => grouped(Number(mean).toFixed(2))), told("Of values", ({ values }) => `${values} of 60`)],
+    columns: [when, told("Average, $", ({ mean }) => coin(mean)), told("Of values", ({ values }) => `${values} of 60`)],
     rows: () => average.at.map((at, index) => ({ at, ...row(index) })),
-    readings: average.at.map((at, index) => [at, `${clockOf(at)}: ${grouped(Number(average.mean[index]).toFixed(2))} of ${average.values[index]} of 60 values`]),
+    readings: average.at.map((at, index) => [at, `${clockOf(at)}: ${coin(average.mean[index])} of ${average.values[index]} of 60 values`]),
   };
 }
 
@@ -275,6 +274,7 @@ function built(host) {
 function paint(host, found) {
   const panels = built(host);
   hide(panels.grid, false);
+  host.at = stamp();
   put(panels.about, `${found.symbol} ${strikeText(found.strike)} \u00b7 closes ${utc(found.closes_at)} UTC${unknown(found.result) ? "" : ` \u00b7 settled ${found.result.toUpperCase()}`}${found.has_more_own ? " \u00b7 of own trades only the last are marked" : ""}`);
   none(panels.average, !found.average.at.length);
   none(panels.momentum, !found.momentum.at.length);
@@ -298,8 +298,8 @@ async function ask(mine) {
     if (isRefused) hide(grid, true);
     mine.wait = answer.ok && second(body.closes_at) - second(body.now) < SOON ? closing : usual;
     mine.isOver = isRefused || (answer.ok && second(body.now) > second(body.closes_at) + MINUTE);
-  } catch (problem) {
-    if (open === mine) put(said, `No answer: ${problem.message}`);
+  } catch {
+    if (open === mine) put(said, UNREACHED);
   }
   if (open === mine && !mine.isOver) later(mine);
 }

@@ -2,7 +2,7 @@
 "use strict";
 
 import { $, dress, edge, grow, hide, make, parted, put, sync, tableOf, text, tile, withRole } from "./parts.js";
-import { DASH, MINUS, age, cents, countdown, dollars, exact, grouped, percent, plusMinus, quantity, rounded, unknown, utc, word } from "./text.js";
+import { DASH, MINUS, age, cents, countdown, dollars, exact, grouped, inOneWord, percent, plusMinus, quantity, rounded, unknown, utc, word } from "./text.js";
 
 export const STALE = 15; // real seconds after which an age stands out
 
@@ -121,7 +121,7 @@ const board = tableOf("board", [
   { head: "NO bid / ask", label: "NO", kind: "num", build: parted("main", "size"), show: quote("no") },
   edge("Edge NO", (row) => row.edge_no),
   { head: "Book age", kind: "num minor", build: parted("", ""), show: showBook },
-  { head: "Why not traded", label: "", kind: "note", show: (cell, row) => put(cell, unknown(row.note) ? "" : row.note) },
+  { head: "Why not traded", label: "", kind: "note", show: (cell, row) => put(cell, unknown(row.note) ? "" : inOneWord(row.note)) },
 ], (row) => row.ticker, "no open market known", (row, status) => (status.nearest.has(row.ticker) ? "near" : ""), { build: parted("strong", "countdown", "soft"), show: showHeading });
 
 const boardEvent = parted("", "countdown", "")();
@@ -189,7 +189,7 @@ const leftOf = (left, capacity) => `${grouped(left)} of ${grouped(capacity)}`;
 
 function volatilityText({ price, volatility }) {
   if (unknown(volatility)) return DASH;
-  const points = (Number(volatility) * 1e4).toFixed(2) + " bp/s";
+  const points = (Number(volatility) * 1e4).toFixed(2) + " bp in a second";
   return unknown(price) ? points : `${points} (${dollars(Number(price) * Number(volatility))})`;
 }
 

@@ -2,10 +2,9 @@
 "use strict";
 
 import { $, dress, grow, hide, make, parted, put, sync, tableOf, text } from "./parts.js";
-import { DASH, cents, countdown, dollars, exact, grouped, percent, quantity, signedDollars, toneOf, unknown, utc, word } from "./text.js";
+import { DASH, cents, countdown, dollars, exact, grouped, inOneWord, percent, quantity, sentence, signedDollars, toneOf, unknown, utc, word } from "./text.js";
 import { nameOf, nearestRows, outcomeOf } from "./markets.js";
 import { open, showActs } from "./acts.js";
-import { storyOf } from "./story.js";
 
 const SHOWN = 12; // of what happened
 
@@ -13,12 +12,10 @@ const ended = (trade) => trade.state === "closed" || trade.state === "void";
 
 // --- the first screen ---
 
-// "halted by the page", and not "halted: halted by the page".
-const inOneWord = (reason) => reason.replace(/^halted: (?=(halted|flattened|stopped) by )/, "");
 
 function showCause(status) {
   const [first, ...more] = status.reasons;
-  put($("cause"), status.ready ? "It could trade now." : inOneWord(first ?? "starting"));
+  put($("cause"), status.ready ? "It could trade now." : sentence(inOneWord(first ?? "starting")));
   dress($("cause"), status.ready ? "cause good" : "cause warn");
   put($("more-causes"), more.length ? `and ${more.length} more: see Health` : "");
   hide($("more-causes"), more.length === 0);
@@ -28,7 +25,7 @@ function showFigures({ pnl, positions }) {
   put($("net"), signedDollars(pnl.realised_today), exact(pnl.realised_today));
   dress($("net"), "figure " + toneOf(pnl.realised_today));
   put($("net-detail"), unknown(pnl.wins) ? DASH : `${pnl.wins} won, ${pnl.losses} lost, fees ${dollars(pnl.fees_today)}`);
-  put($("worth"), unknown(positions) ? DASH : positions.count ? dollars(positions.value) : "nothing held", "what the bids would pay now");
+  put($("worth"), unknown(positions) ? DASH : positions.count ? dollars(positions.value) : "nothing held", "each at its best bid, before the fee of selling");
   put($("worst"), !positions?.count ? "" : `at worst ${signedDollars(positions.worst)} in all`);
   put($("balance"), dollars(pnl.balance), exact(pnl.balance));
 }
@@ -84,23 +81,28 @@ function showGlance(status) {
     put(what, outcomeOf(row.ticker, "yes", status).replace("YES ", ""), row.ticker);
     put(quote, `${grouped(price(row.symbol))} now \u00b7 YES ${cents(row.yes_bid)} / ${cents(row.yes_ask)} \u00b7 model ${percent(row.probability)}`);
     grow(left, row.seconds_to_close, { speed: -status.clock_speed, text: (seconds) => (seconds > 0 ? "closes in " : "") + countdown(seconds) });
-    put(note, unknown(row.note) ? "" : row.note);
+    put(note, unknown(row.note) ? "" : inOneWord(row.note));
   });
 }
 
 const reasonOf = (trade) => trade.note.split("; ")[0];
 
+const refusalOf = (trade, status) => (trade.state === "void" ? status.orders.find((order) => order.state === "rejected" && order.client_order_id.includes(`-${trade.id}-entry-`)) : undefined);
+const whyRefused = (order) => order.note.replace(/^rejected: /, "");
+
 function happened(status) {
-  const told = [];
+  const told = [], toldOf = new Set();
   for (const trade of status.trades) {
     const name = nameOf(trade, status), many = quantity(trade.quantity);
-    if (trade.state === "void") told.push({ at: trade.closed_at, key: trade.id + "v", trade: trade.id, text: `Tried to buy ${name}; nothing was to be had`, tone: "" });
+    const refusal = refusalOf(trade, status);
+    toldOf.add(refusal);
+    if (trade.state === "void") told.push({ at: trade.closed_at, key: trade.id + "v", trade: trade.id, text: `Tried to buy ${name}; ${refusal ? `the venue refused it: ${whyRefused(refusal)}` : "nothing was to be had"}`, tone: refusal ? "bad" : "" });
     else if (trade.state !== "opening") told.push({ at: trade.opened_at, key: trade.id + "b", trade: trade.id, text: `Bought ${many} ${name} at ${cents(trade.average_price)}`, tone: "" });
     if (trade.state === "closed") told.push({ at: trade.closed_at, key: trade.id + "c", trade: trade.id, text: `${reasonOf(trade) === "ended by settlement" ? "Settled" : "Sold"} ${name}: ${signedDollars(trade.pnl)} after fees`, tone: toneOf(trade.pnl) });
   }
   for (const order of status.orders) {
     if (order.state === "unknown") told.push({ at: order.created_at, key: order.client_order_id, text: `Order ${order.client_order_id}: nobody knows yet what became of it`, tone: "bad" });
-    else if (order.state === "rejected") told.push({ at: order.created_at, key: order.client_order_id, text: `The venue refused to ${order.purpose === "exit" ? "sell" : "buy"} ${order.ticker}: ${order.note}`, tone: "bad" });
+    else if (order.state === "rejected" && !toldOf.has(order)) told.push({ at: order.created_at, key: order.client_order_id, text: `The venue refused to ${order.purpose === "exit" ? "sell" : "buy"} ${order.ticker}: ${whyRefused(order)}`, tone: "bad" });
   }
   return told.sort((a, b) => String(b.at).localeCompare(String(a.at))).slice(0, SHOWN);
 }
@@ -110,7 +112,7 @@ function showActivity(status) {
   sync($("activity"), told, (each) => each.key, build, (line, each) => {
     put(line.children[0], utc(each.at), each.at);
     put(line.children[1], each.text);
-    if (each.trade !== undefined) line.children[1].href = storyOf({ kind: "real", number: each.trade });
+    if (each.trade !== undefined) line.children[1].href = `#history/real/${each.trade}`;
     dress(line.children[1], each.tone);
   });
   hide($("no-activity"), told.length > 0);
@@ -122,11 +124,12 @@ function refused(rows) {
   return shown.map((row) => ({ ...row, share: share(row, shown) }));
 }
 
+const GATES = { "unknown order": "order not proven yet", "re-entry": "bought here before", "market status": "market not open" };
 const share = (row, all) => `${((100 * row.cycles) / all.filter((other) => other.event === row.event && other.by === row.by).reduce((sum, other) => sum + other.cycles, 0)).toFixed(0)} %`;
 const rejections = tableOf("why", [
   text("Event", "id wide", (row) => row.event || DASH),
-  { ...text("First closed gate, share of looks", "id wide", (row) => `${row.gate} \u00b7 ${row.share}`), label: "" },
-  { ...text("In its last words", "note", (row) => row.sentence), label: "" },
+  { ...text("First closed gate, share of looks", "id wide", (row) => `${GATES[row.gate] ?? row.gate} \u00b7 ${row.share}`), label: "" },
+  { ...text("In its last words", "note", (row) => inOneWord(row.sentence)), label: "" },
 ], (row) => row.event + row.gate + row.by, "nothing was refused yet");
 
 export function showNow(status) {

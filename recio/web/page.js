@@ -57,7 +57,7 @@ function showBar(status) {
   showSwitch($("exit-switch"), "exits", status.switches.exit);
   const speed = status.clock_speed === 1 ? "" : ` \u00d7${status.clock_speed}`;
   put($("clock"), `${utc(status.now)} UTC${speed}`, speed ? `market time runs${speed} as fast as yours` : status.now);
-  put($("about"), `recio ${status.version} \u00b7 account ${word(status.account)} \u00b7 started ${utc(status.started_at, 0)} UTC \u00b7 all times but the lost-connection time are UTC market time`);
+  put($("about"), `recio ${status.version} \u00b7 account ${word(status.account)} \u00b7 started ${utc(status.started_at, 0)} UTC \u00b7 times are UTC${speed ? " of the market; what people did has the time of this machine" : ""}`);
 }
 
 function showSwitch(element, name, on) {
@@ -71,9 +71,8 @@ let about = null;
 
 async function learnAbout() {
   if (about) return about;
-  const module = await import("./about.js").catch(() => null); // the page says already that nobody answers
-  if (!module) return null;
-  if (!about) (about = module).listen(() => kept);
+  const module = await import("./about.js").catch(() => null); // not reached: the next tap tries again
+  if (!about && module) (about = module).listen(() => kept);
   return about;
 }
 
@@ -155,10 +154,12 @@ function receive(data) {
     return;
   }
   clock.heard = stamp(lateBy(told.at));
+  const wasLost = lost;
   lost = false;
   hide($("lost"), true);
   document.body.classList.remove("old");
   tick();
+  if (wasLost) showView(); // what a view asked for meanwhile was not answered, or is old
 }
 
 function lose(why) {

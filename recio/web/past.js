@@ -3,8 +3,7 @@
 
 import { $, dress, hide, make, put, sync, tableOf, text, toned } from "./parts.js";
 import { openPerformance } from "./charts.js";
-import { showStory } from "./story.js";
-import { signedDollars, unknown } from "./text.js";
+import { UNREACHED, signedDollars, unknown } from "./text.js";
 
 const LOG_EVERY = 2000;
 
@@ -13,8 +12,8 @@ async function asked(path, said) {
     const answer = await fetch(path), body = await answer.json();
     put(said, answer.ok ? "" : body.error);
     return answer.ok ? body : null;
-  } catch (problem) {
-    put(said, `No answer: ${problem.message}`);
+  } catch {
+    put(said, UNREACHED);
     return null;
   }
 }
@@ -50,7 +49,7 @@ function showPerformance(chosen) {
 // --- log ---
 
 async function showLog() {
-  const found = await asked("api/v1/log", $("log-said")), wanted = $("log-filter").value.toLowerCase(), box = $("log");
+  const found = await asked("api/v1/log", $("log-said")), wanted = $("log-filter").value.toLowerCase(), box = $("log-lines");
   if (!found) return;
   const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 8;
   const lines = found.lines.filter(({ line, level }) => (line + level).toLowerCase().includes(wanted));
@@ -67,14 +66,12 @@ $("log-filter").addEventListener("input", showLog);
 // --- history ---
 
 async function showHistory(more) {
-  showStory(more, asked);
-  try {
-    const [lists, old] = await Promise.all([import("./lists.js"), import("./imported.js")]);
-    old.showImported(more, asked);
-    if (more.length < 2) lists.showList(more[0] ?? "", asked);
-  } catch (problem) {
-    put($("history-said"), `No answer: ${problem.message}`);
-  }
+  const [lists, old, story] = await Promise.all([import("./lists.js"), import("./imported.js"), import("./story.js")]).catch(() => []);
+  if (!lists) { put($("history-said"), UNREACHED); return; }
+  put($("history-said"), "");
+  story.showStory(more, asked);
+  old.showImported(more, asked);
+  if (more.length < 2) lists.showList(more[0] ?? "", asked);
 }
 
 // --- which of them is looked at ---

@@ -1,10 +1,10 @@
 // The Performance view: equity and drawdown, what trades came to by day, strategy, hour and price, and calibration.
 "use strict";
 
-import { $, dress, hide, put, sync, text, tile, toned } from "./parts.js";
+import { $, dress, hide, put, stamp, sync, text, tile, toned } from "./parts.js";
 import { apart, around } from "./chart_scale.js";
 import { axes, between, drawn, lines, none, number, panel, picture, shortened, show, wideAs, written } from "./chart_parts.js";
-import { MINUS, dollars, percent, signedDollars, toneOf, unknown, utc } from "./text.js";
+import { MINUS, UNREACHED, dollars, percent, signedDollars, toneOf, unknown, utc } from "./text.js";
 
 const DAY = 86_400;
 const second = (time) => new Date(time).getTime() / 1000;
@@ -28,6 +28,9 @@ export function spanOf(found) {
   return ends.length ? [Math.min(...ends), Math.max(...ends)] : [0, DAY];
 }
 
+// Between two ends of trades nothing rose or fell.
+export const stepped = (points) => points.flatMap((point, index) => (index ? [[point[0], points[index - 1][1]], point] : [point]));
+
 // --- drawings ---
 
 // Three fields over one time: the running net, how far it lies below its highest, and each day's net with its interval.
@@ -36,10 +39,11 @@ export function equityChart(found, width) {
   const nets = found.equity.map((row) => [second(row.at), Number(row.net_pnl)]), drawdowns = found.equity.map((row) => [second(row.at), -Number(row.drawdown)]), days = dated(found.by_day);
   const left = 14 + Math.max(...[...nets.map(([, net]) => net), 10].map((each) => wideAs(inDollars(each, Math.abs(each) > 40 ? 1 : 0.001))));
   const net = axes(svg, { width, height: parts[0], x, y: around([0, ...nets.map(([, each]) => each)]), unit: "net after fees, dollars", says: inDollars, left });
-  lines(net, [[[x[0], 0], ...nets]], "price");
+  lines(net, [stepped([[x[0], 0], ...nets])], "price");
   const deepest = Math.min(-0.01, ...drawdowns.map(([, each]) => each));
   const under = axes(svg, { width, top: parts[0], height: parts[1], x, y: [deepest * 1.1, 0], unit: "drawdown, dollars", says: inDollars, left });
-  between(under, [[x[0], 0], ...drawdowns.map(([at]) => [at, 0])], [[x[0], 0], ...drawdowns], "drawdown");
+  const fallen = stepped([[x[0], 0], ...drawdowns]);
+  between(under, fallen.map(([at]) => [at, 0]), fallen, "drawdown");
   const spreads = days.map(spread), bars = axes(svg, { width, top: parts[0] + parts[1], height: parts[2], x, y: around([0, ...days.map((row) => Number(row.net_pnl)), ...spreads.flatMap((each) => each ?? [])]), unit: "net of each day, dollars", says: inDollars, left });
   days.forEach((row, index) => dayBar(bars, row, spreads[index]));
   return net;
@@ -117,7 +121,7 @@ const CALIBRATION = [
 // --- the panels ---
 
 const GROUPS = { by_strategy: ["By strategy", "Strategy"], by_hour: ["By hour of purchase (UTC)", "Hour"], by_price: ["By price paid for a contract, dollars", "Price"] };
-const NOTE = "mean of a trade with 95 %; hollow: under eight closes";
+const NOTE = "average of a trade with 95 % confidence; hollow: under eight closing times";
 let panels = null;
 
 function built() {
@@ -139,13 +143,13 @@ function paint(found) {
   showFigures(found);
   show(made.equity, {
     draw: (width) => equityChart(found, width), columns: COLUMNS("Day (UTC)"), rows: () => [...found.by_day].reverse(),
-    note: "thin line: 95 % of a day" + (found.undated ? `; ${found.undated} trades without a date are in no point` : ""),
+    note: "thin line: a day's net with 95 % confidence" + (found.undated ? `; ${found.undated} trades without a date are in no point` : ""),
     readings: found.equity.map((row) => [second(row.at), `${utc(row.at, 0)} UTC: net ${signedDollars(row.net_pnl)}, drawdown ${dollars(row.drawdown)}`]),
   });
   for (const [by, [title, head]] of Object.entries(GROUPS)) show(made[by], { note: NOTE, draw: (width) => groupChart(found[by], width, `${title}: ${found[by].map((row) => `${row.group} ${signedDollars(row.mean)} a trade, n ${row.trades}`).join("; ")}`), columns: COLUMNS(head), rows: () => found[by] });
   show(made.calibration, {
     draw: (width) => calibrationChart(found, width), columns: CALIBRATION, rows: () => found.calibration,
-    note: `mean of each tenth with 95 %; events (closes) below each dot${found.unjudged ? `; not judged: ${number(found.unjudged)}, without a probability or sold before an end that was not listed` : ""}`,
+    note: `each tenth of what the model said, with 95 % confidence; at its foot the number of closing times${found.unjudged ? `; not judged: ${number(found.unjudged)}, without a probability or of a market whose end is not known` : ""}`,
   });
 }
 
@@ -159,6 +163,7 @@ function sumOf({ total, held, now }) {
 }
 
 function showFigures({ total, max_drawdown }) {
+  $("equity").at = $("groups").at = stamp();
   const told = [
     ["Net after fees", signedDollars(total.net_pnl), `fees ${dollars(total.fees)}`, toneOf(total.net_pnl)],
     ["A trade, on average", signedDollars(total.mean), `95 %: ${intervalText(total)}`, ""],
@@ -190,9 +195,9 @@ async function ask() {
     put(said, answer.ok ? "" : body.error);
     if (answer.ok) paint(body);
     else nothing();
-  } catch (problem) {
+  } catch {
     if (mine !== asked) return;
-    put(said, `No answer: ${problem.message}`);
+    put(said, UNREACHED);
     nothing();
   }
 }

@@ -3,11 +3,12 @@
 
 import { $, hide, make, put, sync, tableOf, text } from "./parts.js";
 import { openMarket } from "./charts.js";
-import { DASH, cents, dollars, quantity, signedDollars, unknown, word } from "./text.js";
+import { DASH, age, cents, coin, dollars, grouped, percent, plusMinus, quantity, rounded, signedCents, signedDollars, unknown, utc, word } from "./text.js";
 
-export const storyOf = (row) => `#history/${row.kind}/${row.number}`;
 const exact = (time) => (unknown(time) ? DASH : time.slice(0, 23).replace("T", " ").replace(/Z$/, ""));
 const hour = (time) => exact(time).slice(11) || DASH;
+const inASecond = (value) => `${(Number(value) * 1e4).toFixed(2)} bp in a second`;
+const signed = (value, digits) => { const { magnitude, sign } = rounded(value, digits); return plusMinus(sign) + magnitude; };
 const after = (from, to) => (unknown(from) || unknown(to) ? "" : `${((new Date(to) - new Date(from)) / 1000).toFixed(2)} s`);
 
 const orders = tableOf("story-orders", [
@@ -31,9 +32,23 @@ const fills = tableOf("story-fills", [
   text("", "note", (row) => (row.is_taker ? "taken" : "made")),
 ], (row) => row.fill_id, "no fills");
 
+// What a purchase was decided by: its name in words, and its figure with its unit. What is not here is told as it was kept.
+const SEEN = {
+  probability: ["Model: probability of the side bought", (value) => percent(Number(value))],
+  ask: ["Asked for one contract", cents], ask_quantity: ["Contracts on offer at that", quantity], limit: ["Most to pay for one", cents],
+  edge: ["Edge of one, after its fee", signedCents], price: ["Price of the coin", (value) => "$" + coin(value)], price_source: ["Price from", word],
+  price_at: ["Price heard at", (value) => `${utc(value)} UTC`], strike: ["Strike", (value) => "$" + grouped(value)], model: ["Model", word],
+  momentum: ["Momentum", (value) => `${signed(value, 1)} bp`], seconds_to_close: ["To the close", (value) => age(Number(value))],
+  volatility: ["Volatility, measured", inASecond], volatility_to_come: ["Volatility, expected until the close", inASecond],
+  price_error_bp: ["Price may be off by", (value) => `${Number(value).toFixed(1)} bp`], mean_expected: ["Settlement average expected", (value) => "$" + coin(value)],
+  mean_unknown_dollars: ["Of its prints so far not known", dollars], mean_variance_seconds: ["Seconds of movement still in it", (value) => Number(value).toFixed(0)],
+};
+
+const ORDER = Object.keys(SEEN), placeOf = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+
 const seen = tableOf("story-seen", [
-  text("What", "id wide", ([name]) => word(name)),
-  text("Value", "num", ([, value]) => value),
+  text("What", "id", ([name]) => SEEN[name]?.[0] ?? word(name)),
+  text("Value", "num", ([name, value]) => (SEEN[name] && value !== "unknown" ? SEEN[name][1](value) : value), ([name, value]) => `${name} ${value}`),
 ], ([name]) => name, "nothing was kept");
 
 const steps = tableOf("story-steps", [
@@ -63,7 +78,7 @@ function show(told) {
   put($("story-title"), `Trade ${told.number}${told.kind === "shadow" ? " on paper" : ""}: ${SIDE(told)} of ${told.ticker}`);
   put($("story-rules"), told.rules ?? "");
   sync($("story-tale"), tale(told).map((line, index) => ({ line, index })), (each) => each.index, () => make("li"), (item, each) => put(item, each.line));
-  seen(Object.entries(told.seen), null);
+  seen(Object.entries(told.seen).sort(([one], [other]) => placeOf(one) - placeOf(other)), null);
   orders(told.orders, null);
   fills(told.orders.flatMap((order) => order.fills.map((fill) => ({ ...fill, purpose: order.purpose }))), null);
   steps(told.steps, null);
@@ -79,5 +94,5 @@ export async function showStory(which, asked) {
   show(found);
   hide($("story"), false);
   openMarket($("story-charts"), found.ticker);
-  $("story-title").focus();
+  $("story-title").focus({ preventScroll: true });
 }

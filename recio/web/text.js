@@ -50,9 +50,16 @@ export function grouped(text) { // keeps every digit the daemon sent
   return fraction === undefined ? head : head + "." + fraction;
 }
 
+export const coin = (text) => (unknown(text) ? DASH : grouped(Math.abs(text) >= 100 ? Number(text).toFixed(2) : text)); // sources mean their prices to five digits behind the point
 export const quantity = (text) => (unknown(text) ? DASH : grouped(String(text).replace(/\.00$/, "")));
+export const many = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+export const UNREACHED = "No answer: recio is not reached; it is asked again as soon as it is.";
 export const exact = (text) => (unknown(text) ? "unknown" : "$" + text);
 export const word = (text) => (unknown(text) ? DASH : String(text).replace(/_/g, " "));
+
+// "halted by the page", and not "halted: halted by the page".
+export const inOneWord = (reason) => reason.replace(/^(watched: )?halted: (?=(halted|flattened|stopped) by )/, "$1");
+export const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
 export function percent(probability) {
   if (unknown(probability)) return DASH;

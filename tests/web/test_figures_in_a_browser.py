@@ -17,6 +17,7 @@ from recio.rules.decision.strategy import Strategy
 from recio.web.strategy_rows import strategy_rows
 from recio.wires import Wires
 from tests.builders import NOW
+from tests.history import add_history
 from tests.runs import begun
 from tests.tasks.status_server import served
 from tests.tasks.test_status_page import filled_wires, status
@@ -62,6 +63,28 @@ async def looked_at(folder: Path, pool: Pool | None, body: dict[str, Any], view:
         await page.until("performance.getEntriesByName(new URL('about.js', location)).length > 0")
         yield page
         assert page.faults == []
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("view", "least", "there"),
+    [
+        ("history/trades", 20, "#history-rows tbody tr"),
+        ("history/real/1", 10, "#story-fills tbody tr"),
+        ("performance/real/0", 4, "#groups figure"),
+    ],
+)
+async def test_a_tap_on_a_figure_of_the_past_tells_as_much(
+    tmp_path: Path, pool: Pool, view: str, least: int, there: str
+):
+    async with transaction(pool) as connection:
+        await begun(connection)
+        await add_history(connection, 1, 3)
+    async with looked_at(tmp_path, pool, a_full_day(), view) as page:
+        await page.until(f"document.querySelector('{there}')?.checkVisibility()")
+        found, untold = await page.value(UNTOLD)
+        assert untold == []
+        assert found >= least, found
 
 
 @pytest.mark.timeout(120)
@@ -156,7 +179,7 @@ async def test_the_line_goes_with_its_figure(tmp_path: Path):
     body = a_full_day()
     async with looked_at(tmp_path, None, body, "now") as page:
         await page.value("document.querySelector('.position:last-child .figure').click()")
-        assert "if it were sold at the bid" in await page.value(LINE)
+        assert "before the fee of selling" in await page.value(LINE)
         body["trades"] = body["trades"][:1]
         await page.until("document.querySelector('#figure').hidden")
         await page.value("document.querySelector('#net').click()")

@@ -48,8 +48,8 @@ async def test_figures_appear_change_and_every_view_opens_without_a_word_on_the_
             await page.until(f"document.querySelector('#to-{name}').getAttribute('aria-current') === 'page'")
             assert await page.value("document.documentElement.scrollWidth") <= PHONE[0], name
         await page.value("location.hash = 'history'")
-        await page.until("document.querySelectorAll('#history tbody tr').length > 10")
-        await page.value("document.querySelector('#history tbody a[href]').click()")
+        await page.until("document.querySelectorAll('#history-rows tbody tr').length > 10")
+        await page.value("document.querySelector('#history-rows tbody a[href]').click()")
         await page.until("document.querySelectorAll('#story-tale li').length > 3")
         assert page.faults == []
 

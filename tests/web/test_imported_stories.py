@@ -153,8 +153,8 @@ async def test_the_list_leads_to_the_story_and_back_on_the_narrowest_screen(tmp_
     async with served(status(filled_wires()), None, pool) as url, a_phone(tmp_path) as page:
         await page.size(320, 640)
         await page.go(f"{url}/#history/trades?kind=imported")
-        await page.until("document.querySelector('#history th a')")
-        await page.value("document.querySelector('#history th a').click()")
+        await page.until("document.querySelector('#history-rows th a')")
+        await page.value("document.querySelector('#history-rows th a').click()")
         await page.until("document.activeElement.id === 'old-title'")
         assert await page.value("location.hash") == f"#history/imported/prod/{TICKER}/1"
         tale = await page.value("document.querySelector('#old-tale').innerText")

@@ -16,7 +16,9 @@ from tests.web.browser import DESK, SMALL_PHONE, Page, a_phone
 from tests.web.test_page_in_a_browser import HARD_TO_USE
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-FIRST_CELLS = "[...document.querySelectorAll('#history tbody tr')].map((each) => each.cells[{}].innerText)"
+FIRST_CELLS = (
+    "[...document.querySelectorAll('#history-rows tbody tr')].map((each) => each.cells[{}].innerText)"
+)
 FORM = "document.querySelector('#history-form [name={}]')"
 
 
@@ -31,7 +33,7 @@ async def shown(page: Page, title: str) -> None:
     await page.until(
         f"document.querySelector('#history-title').textContent === '{title}' &&"
         " document.querySelector('#history-lists [aria-current]')?.textContent === document.querySelector('#history-title').textContent &&"
-        " document.querySelector('#history').ariaBusy === 'false' && document.querySelectorAll('#history tbody tr').length > 0"
+        " document.querySelector('#history-rows').ariaBusy === 'false' && document.querySelectorAll('#history-rows tbody tr').length > 0"
     )
 
 
@@ -57,7 +59,7 @@ async def test_every_list_fits_its_screen_has_no_accessibility_fault_and_a_unit_
                 assert await page.value(HARD_TO_USE) == [], (size, of.name)
                 assert await page.value("document.documentElement.scrollWidth") <= size[0], (size, of.name)
                 units = await page.value(
-                    "[...document.querySelectorAll('#history thead th.num')].map((each) => each.title)"
+                    "[...document.querySelectorAll('#history-rows thead th.num')].map((each) => each.title)"
                 )
                 assert all(units), (of.name, units)
         assert page.faults == []
@@ -70,20 +72,22 @@ async def test_a_keyboard_sorts_by_a_column_and_the_address_and_the_reader_of_a_
         await page.size(*DESK)
         await page.go(f"{url}/#history/trades")
         await shown(page, "Trades")
-        sorted_by = "[...document.querySelectorAll('#history [aria-sort]')].map((each) => [each.dataset.name, each.ariaSort])"
+        sorted_by = "[...document.querySelectorAll('#history-rows [aria-sort]')].map((each) => [each.dataset.name, each.ariaSort])"
         assert await page.value(sorted_by) == [["closed_at", "descending"]]
-        await page.value("document.querySelector('#history [data-name=net_pnl] button').focus()")
+        await page.value("document.querySelector('#history-rows [data-name=net_pnl] button').focus()")
         for way, order in (("descending", ""), ("ascending", "&order=up")):
             await press(page, "Enter")
             await page.until(f"location.hash === '#history/trades?sort=net_pnl{order}'")
-            await page.until(f"document.querySelector('#history [data-name=net_pnl]').ariaSort === '{way}'")
+            await page.until(
+                f"document.querySelector('#history-rows [data-name=net_pnl]').ariaSort === '{way}'"
+            )
             await shown(page, "Trades")
             nets = [each for each in await page.value(FIRST_CELLS.format(8)) if each != "\u2014"]
             figures = [float(each.replace("\u2212\u2060", "-").replace("$", "")) for each in nets]
             assert figures == sorted(figures, reverse=not order) != []
         assert await page.value("document.activeElement.parentElement.dataset.name") == "net_pnl"
         assert await page.value(
-            "[...document.querySelectorAll('#history th')].every((each) => ['col', 'row'].includes(each.scope))"
+            "[...document.querySelectorAll('#history-rows th')].every((each) => ['col', 'row'].includes(each.scope))"
         )
         assert page.faults == []
 
@@ -99,7 +103,7 @@ async def test_filters_stand_in_the_address_the_file_and_a_link_that_is_opened_a
                 f"{FORM.format(name)}.value = '{value}', {FORM.format(name)}.dispatchEvent(new Event('input', {{bubbles: true}}))"
             )
             await page.until(f"location.hash.includes('{name}={value}')")
-        await page.until("document.querySelectorAll('#history tbody tr').length === 1")
+        await page.until("document.querySelectorAll('#history-rows tbody tr').length === 1")
         asked = "state=cancelled&text=T-2"
         assert await page.value("location.hash") == f"#history/orders?{asked}"
         assert (await page.value("document.querySelector('#history-csv').href")).endswith(
@@ -120,7 +124,7 @@ async def test_filters_stand_in_the_address_the_file_and_a_link_that_is_opened_a
         await page.go(f"{url}/?wrong#history/orders?state=lost")
         await page.until("document.querySelector('#history-said').textContent.includes(\"state = 'lost'\")")
         await page.until(
-            "document.querySelector('#history').hidden && document.querySelector('#no-history').hidden"
+            "document.querySelector('#history-rows').hidden && document.querySelector('#no-history').hidden"
         )
         assert page.faults == []
 

@@ -163,8 +163,10 @@ async def test_a_story_has_an_address_and_no_accessibility_fault(tmp_path: Path,
     async with served(status(filled_wires()), None, pool) as url, a_phone(tmp_path) as page:
         await page.size(320, 640)
         await page.go(f"{url}/#history")
-        await page.until("document.querySelector('#history a')?.getAttribute('href') === '#history/real/1'")
-        await page.value("document.querySelector('#history a').click()")
+        await page.until(
+            "document.querySelector('#history-rows a')?.getAttribute('href') === '#history/real/1'"
+        )
+        await page.value("document.querySelector('#history-rows a').click()")
         await page.until("document.activeElement.id === 'story-title'")
         tale = await page.value("document.querySelector('#story-tale').innerText")
         for part in (
