@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import asyncpg
 from anyio.abc import SocketStream
 
 from recio.wires import Wires
@@ -102,12 +103,14 @@ async def test_a_page_of_before_an_upgrade_is_loaded_anew_though_it_cannot_read_
     wires.close()
 
 
-async def test_a_view_whose_scripts_cannot_be_fetched_says_so_and_is_there_once_they_can(tmp_path: Path):
+async def test_a_view_whose_scripts_cannot_be_fetched_says_so_and_is_there_once_they_can(
+    pool: asyncpg.Pool[asyncpg.Record], tmp_path: Path
+):
     port, wires, body = unused_port(), Wires(), a_busy_day()
     said = {
         "performance": "document.querySelector('#performance-said')",
         "history": "document.querySelector('#history-said')",
-        "markets/KXBTC15M-T": "document.querySelector('#market-charts output')",
+        "markets/KXBTC15M-T": "document.querySelector('#market-charts')",
     }
     async with a_phone(tmp_path) as page:
         async with started(a_page(port, lambda _whole: body, wires)) as url:
@@ -116,12 +119,12 @@ async def test_a_view_whose_scripts_cannot_be_fetched_says_so_and_is_there_once_
         await page.value("document.querySelector('#cause').click()")
         for address, place in said.items():
             await page.value(f"location.hash = '{address}'")
-            await page.until(f"{place}?.textContent.includes('dynamically imported module')")
-        async with started(a_page(port, lambda _whole: body, wires)):
+            await page.until(f"{place}?.textContent.includes('recio is not reached')")
+        async with started(a_page(port, lambda _whole: body, wires, pool)):
             await page.until(IS_LIVE)
             for address, place in said.items():
                 await page.value(f"location.hash = '{address}'")
-                await page.until(f"!/dynamically|^$/.test({place}.textContent)")
+                await page.until(f"!{place}.textContent.includes('not reached')")
             await page.value("location.hash = 'now'")
             await page.until("document.querySelector('#view-now').hidden === false")
             await page.until(
