@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from recio.commands.init import asked_for, template, with_value
 from recio.settings.config import load, parse
@@ -74,3 +77,12 @@ def test_every_default_is_that_of_the_shipped_file():
     )
     assert parse(table_of(text, "t"), "t").mode == "demo"
     assert with_value(template(), "status.port", "8710") == template()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_whoever_may_not_write_there_is_told_before_a_question_is_asked(tmp_path: Path):
+    tmp_path.chmod(0o500)
+    refused = init(tmp_path, "")
+    tmp_path.chmod(0o700)
+    assert refused.returncode == 78
+    assert "cannot be written: you may not make files in its folder" in refused.stderr

@@ -150,6 +150,10 @@ def _refuse_to_overwrite(path: Path) -> None:
         raise BadConfig(f"{path} is there already, and recio init overwrites nothing: name another file")
     if not path.absolute().parent.is_dir():
         raise BadConfig(f"{path.absolute().parent} is no folder: make it first, or name another file")
+    if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+        raise BadConfig(
+            f"{path.absolute()} cannot be written: you may not make files in its folder; name another file"
+        )
 
 
 def _write(path: Path, text: str) -> None:
