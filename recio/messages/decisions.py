@@ -48,6 +48,8 @@ class RejectionCount:
     last_at: datetime
     sentence: str
     """Its last words, with their figures."""
+    seconds: float = 0.0
+    """Of market time: each look stands for what went by since the one before."""
     by: str = ""
     """The strategy whose cycles these are, where that is known."""
 

@@ -40,7 +40,7 @@ const TABLES = {
     "net edge": [`${CENTS}: what the model says less the ask and the fee`, ...MODEL], "Book age": ["seconds of market time", ...BOOK],
     "": ["cents of bid and ask, probability of the model; in words why it is not traded", ...MODEL],
   },
-  why: { "": ["share of the looks since the start, in hundredths", "entry's own count of its first closed gates", task("entry")] },
+  why: { "": ["share of the market's time since the start, in hundredths", "entry's own count of its first closed gates", task("entry")] },
   tasks: { Age: ["seconds since its last cycle", "the task itself", told], Restarts: ["times since the start", "what supervises the tasks", told], "": ["in its own words", "the task itself", told] },
   limits: { "": [limitUnit, "own rows and the account, counted at their worst", task("trade_manager")] },
   strategies: { "P&L": ["dollars net of fees", "rows of paper trades", task("shadow")], "": ["trades, dollars at worst and of its budget", ...ROWS] },

@@ -125,10 +125,13 @@ function refused(rows) {
 }
 
 const GATES = { "unknown order": "order not proven yet", "re-entry": "bought here before", "market status": "market not open" };
-const share = (row, all) => `${((100 * row.cycles) / all.filter((other) => other.event === row.event && other.by === row.by).reduce((sum, other) => sum + other.cycles, 0)).toFixed(0)} %`;
+function share(row, all) {
+  const whole = all.filter((other) => other.event === row.event && other.by === row.by).reduce((sum, other) => sum + other.seconds, 0);
+  return whole ? `${((100 * row.seconds) / whole).toFixed(0)} %` : DASH;
+}
 const rejections = tableOf("why", [
   text("Event", "id wide", (row) => row.event || DASH),
-  { ...text("First closed gate, share of looks", "id wide", (row) => `${GATES[row.gate] ?? row.gate} \u00b7 ${row.share}`), label: "" },
+  { ...text("First closed gate, share of time", "id wide", (row) => `${GATES[row.gate] ?? row.gate} \u00b7 ${row.share}`), label: "" },
   { ...text("In its last words", "note", (row) => inOneWord(row.sentence)), label: "" },
 ], (row) => row.event + row.gate + row.by, "nothing was refused yet");
 

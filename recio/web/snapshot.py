@@ -88,6 +88,7 @@ def snapshot(
                 "event": each.event,
                 "gate": each.gate,
                 "cycles": each.cycles,
+                "seconds": round(each.seconds, 3),
                 "sentence": each.sentence,
                 "by": each.by,
             }

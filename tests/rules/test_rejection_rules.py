@@ -8,7 +8,7 @@ from recio.messages.controls import Block, TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import BookView, MarketView
 from recio.rules.decision.entry import EntryInputs, decide
-from recio.rules.decision.rejections import Rejections
+from recio.rules.decision.rejections import LONGEST_LOOK, Rejections
 from recio.settings.trading import EntrySection
 from recio.units import EventTicker, Ticker
 from tests.builders import EVENT, NOW, account, board, book, market, open_trades, prices, view
@@ -86,3 +86,12 @@ def test_a_clock_that_is_set_back_leaves_a_first_time_that_is_not_after_the_last
     counted.note(EVENT, "edge", "", NOW - timedelta(seconds=5))
     (both,) = counted.take_unkept()
     assert (both.first_at, both.last_at) == (NOW - timedelta(seconds=5), NOW)
+
+
+def test_a_gate_counts_for_the_time_since_the_look_before_and_for_no_time_in_which_nobody_looked():
+    counted = Rejections()
+    for second, gate in ((0, "book"), (1, "book"), (1.25, "edge"), (3.25, "edge"), (603.25, "book")):
+        counted.note(EVENT, gate, "", NOW + timedelta(seconds=second))
+    counted.note(EVENT, "book", "", NOW)
+    times = {each.gate: each.seconds for each in counted.of([EVENT])}
+    assert times == {"book": 1.0 + LONGEST_LOOK, "edge": 2.25}

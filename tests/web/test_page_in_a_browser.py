@@ -405,9 +405,16 @@ async def test_an_address_of_no_view_is_said_to_be_none_and_the_link_past_the_ba
 async def test_looks_without_an_event_say_nothing_once_a_market_is_open(tmp_path: Path):
     told = "[...document.querySelectorAll('#why tbody tr')].map((row) => row.innerText.replace(/\\s+/g, ' '))"
     body = a_busy_day()
-    starting = {"event": "", "gate": "starting", "cycles": 30, "sentence": "not yet", "by": "default"}
-    early = starting | {"event": "KXBTC15M-26NOV230700", "gate": "too early", "cycles": 3}
-    edge = early | {"gate": "edge", "cycles": 1}
+    starting = {
+        "event": "",
+        "gate": "starting",
+        "cycles": 3,
+        "seconds": 30.0,
+        "sentence": "not yet",
+        "by": "default",
+    }
+    early = starting | {"event": "KXBTC15M-26NOV230700", "gate": "too early", "cycles": 1, "seconds": 7.5}
+    edge = early | {"gate": "edge", "cycles": 9, "seconds": 2.5}
     body["rejections"] = [starting]
     async with served(body) as url, a_phone(tmp_path) as page:
         await page.go(url)

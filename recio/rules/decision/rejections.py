@@ -1,4 +1,4 @@
-"""Counts why nothing was opened: for each event and each first closed gate, how often and in what words last; it decides nothing."""
+"""Counts why nothing was opened: for each event and each first closed gate, how often, for how long and in what words last; it decides nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from recio.units import EventTicker
 
 NO_EVENT = EventTicker("")
 """Of cycles in which no event was open."""
+LONGEST_LOOK = 10.0
+"""Market seconds that one look stands for at most: what lies before was not looked at."""
 Key = tuple[EventTicker, str]
 
 
@@ -20,18 +22,29 @@ class Rejections:
 
     totals: dict[Key, RejectionCount] = field(default_factory=dict[Key, RejectionCount])
     unkept: dict[Key, RejectionCount] = field(default_factory=dict[Key, RejectionCount])
+    looked_at: dict[EventTicker, datetime] = field(default_factory=dict[EventTicker, datetime])
 
     def note(self, event: EventTicker, gate: str, sentence: str, now: datetime) -> None:
-        once = RejectionCount(event=event, gate=gate, cycles=1, first_at=now, last_at=now, sentence=sentence)
+        passed = (now - self.looked_at.get(event, now)).total_seconds()
+        self.looked_at[event] = now
+        seconds = min(max(passed, 0.0), LONGEST_LOOK)
+        once = RejectionCount(
+            event=event, gate=gate, cycles=1, first_at=now, last_at=now, sentence=sentence, seconds=seconds
+        )
         for counted in (self.totals, self.unkept):
             before = counted.get((event, gate))
             counted[event, gate] = once if before is None else added(before, once)
 
     def of(self, events: Iterable[EventTicker]) -> tuple[RejectionCount, ...]:
-        """The counts of these events, the most frequent first; those of others are forgotten."""
+        """The counts of these events, the longest first; those of others are forgotten."""
         wanted = {NO_EVENT, *events}
+        self.looked_at = {event: at for event, at in self.looked_at.items() if event in wanted}
         self.totals = {key: each for key, each in self.totals.items() if key[0] in wanted}
-        return tuple(sorted(self.totals.values(), key=lambda each: (each.event, -each.cycles, each.gate)))
+        return tuple(
+            sorted(
+                self.totals.values(), key=lambda each: (each.event, -each.seconds, -each.cycles, each.gate)
+            )
+        )
 
     def take_unkept(self) -> tuple[RejectionCount, ...]:
         taken, self.unkept = tuple(self.unkept.values()), {}
@@ -50,6 +63,7 @@ def added(before: RejectionCount, later: RejectionCount) -> RejectionCount:
     return replace(
         later,
         cycles=before.cycles + later.cycles,
+        seconds=before.seconds + later.seconds,
         first_at=min(before.first_at, later.first_at),
         last_at=max(before.last_at, later.last_at),
     )
