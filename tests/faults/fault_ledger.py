@@ -86,7 +86,8 @@ def _day_row(report: Report) -> str:
     return (
         f"| a market day of failing reads, late orders, a person beside it and kills | {report['hours']:g} hours at speed"
         f" {report['speed']:g}, seed {report['seed']}: {report['orders']:,} orders, {faults:,} faults beside those of orders,"
-        f" {deeds:,} deeds of a person or of `kill`, {report['lives']} lives, {report['wishes_to_sell']:,} wishes to sell |"
+        f" {deeds:,} deeds of a person or of `kill`, {report['lives']} lives, {report['wishes_to_sell']:,} wishes to sell"
+        f" ([its log read](proof/bad-day.md)) |"
         f" {len(report['failed'])} of money, {len(report['lost_stops'])} lost stops, {halts} halts | {report['commit']} |"
         f" `{COMMANDS['bad-day']}` |"
     )
