@@ -112,9 +112,7 @@ def told_to_apt() -> dict[str, str]:
     """What deploy/install.sh would write on a machine in this zone."""
     install = (REPOSITORY / "deploy/install.sh").read_text(encoding="utf-8")
     settle = "settle_host() {" + install.split("\nsettle_host() {")[1].split("\n}\n")[0] + "\n}\n"
-    stubs = (
-        "host=yes; is_up() { false; }; put() { case $1 in *52recio) cat ;; *) cat > /dev/null ;; esac; }\n"
-    )
+    stubs = "host=yes; wrote=no; dry=no; is_up() { false; }; put() { case $1 in *52recio) cat ;; *) cat > /dev/null ;; esac; }\n"
     script = f"set -eu\n{stubs}{settle}settle_host"
     told = subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True).stdout
     found = dict(re.findall(r'^(\S+) "(.*)";$', told, re.MULTILINE))

@@ -265,7 +265,9 @@ def test_the_page_is_small_needs_nobody_else_and_never_writes_markup():
     texts = {name: text for name, (text, _) in web.page_files().items()}
     sizes = {name: len(text.encode()) for name, text in texts.items()}
     assert sum(size for name, size in sizes.items() if name not in web.LATER) < 110_000
-    assert sum(sizes[name] for name in web.CHARTS) < 45_000, "what is fetched when a chart is looked at"
+    drawing = sizes["chart_scale.js"] + sizes["chart_parts.js"]
+    assert drawing + sizes["market_chart.js"] < 33_000, "what is fetched when a market's charts are looked at"
+    assert drawing + sizes["performance.js"] < 28_000, "what is fetched when Performance is looked at"
     assert sum(sizes[name] for name in web.LISTS) < 12_000, "what is fetched when the past is looked at"
     assert sum(sizes[name] for name in web.STORIES) < 12_000, "what is fetched to tell of a trade"
     assert sum(sizes[name] for name in web.ABOUT) < 11_000, "what is fetched when a figure is asked about"
