@@ -654,9 +654,11 @@ async def test_a_position_made_externally_elsewhere_is_shown_and_not_a_differenc
 ):
     wires = Wires()
     wires.open_trades.set(open_trades())
-    script = Script(positions=[position("-3.00", Ticker("KX-HAND"))])
+    script = Script(as_of=NOW, positions=[position("-3.00", Ticker("KX-HAND"))])
     async with comparing(script, pool, wires):
-        view = await compared(wires, script, 4)
+        view = await compared(wires, script, 2)
+        script.as_of = NOW + timedelta(seconds=2)  # only newer reads tell more
+        view = await compared(wires, script, 3)
     assert (view.differences, view.external) == ((), ("KX-HAND",))
     assert view.positions == {"KX-HAND": -300}
 
