@@ -426,6 +426,15 @@ def test_a_profit_is_never_taken_below_its_goal_on_no_grid_and_after_no_attempt(
     assert sale.floor == goal
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_a_goal_between_two_prices_of_the_market_is_taken_at_the_better_one(side: Side):
+    settings = exits(take_profit_dollars=Decimal("0.4505"), stop_probability="off", max_slippage_dollars=1)
+    levels = book(bid=4700, ask=4800) if side is Side.YES else book(bid=5200, ask=5300)
+    sale = cycle(trade(side=side), board=board(view(levels=levels)), settings=settings)
+    assert isinstance(sale, CloseIntent)
+    assert sale.floor == Price(4600)
+
+
 def test_a_stop_sells_for_no_less_than_its_part_of_what_the_model_gives_and_a_flatten_for_anything():
     worth_24, cheap = price("83902.00"), board(view(levels=book(bid=100, ask=9900)))
     held = cycle(trade(), worth_24, board=cheap)

@@ -264,14 +264,14 @@ async def test_absence_is_proven_later_by_as_much_as_the_venues_clock_may_be_ahe
     """The order's row has our time, and what a read shows the venue's."""
     known = Offset(nearest=60.0, uncertainty=1.0)
     monkeypatch.setattr(VenueClock, "heard", lambda self, *_: setattr(self, "offset", known))
-    wires, script = unresolved(), Script(as_of=NOW + MARGIN + timedelta(seconds=61))
+    wires, script = unresolved(), Script(as_of=NOW + MARGIN + timedelta(seconds=20))
     async with comparing(script, pool, wires) as told:
         for _ in range(3):
-            script.as_of -= timedelta(seconds=1)
+            script.as_of += timedelta(seconds=2)
             await reads(script, 2)
         assert not any(isinstance(each, OrderProvenAbsent) for each in told)
-        for _ in range(2):
-            script.as_of += timedelta(seconds=10)
+        for _ in range(3):
+            script.as_of += timedelta(seconds=30)
             await reads(script, 2)
         await until_told(told, OrderProvenAbsent)
 
