@@ -122,6 +122,7 @@ class Receives(Protocol[T_co]):
     async def receive(self) -> T_co: ...
     def receive_waiting(self) -> T_co | None: ...
     def done(self) -> None: ...
+    def begin_anew(self) -> None: ...
 
 
 class Latest(Generic[T]):
@@ -188,6 +189,12 @@ class Queue(Generic[T]):
     def done(self) -> None:
         """The reader has dealt with one item that it received, whatever came of it."""
         self._unfinished -= 1
+        self._dealt_with.ring()
+
+    def begin_anew(self) -> None:
+        """A reader that starts: what one before it received and was ended over is nobody's, and nobody waits for it."""
+        seen = self._sender.statistics()
+        self._unfinished = seen.current_buffer_used + seen.tasks_waiting_send
         self._dealt_with.ring()
 
     async def finished(self) -> None:

@@ -109,3 +109,17 @@ async def test_what_could_not_be_sent_is_not_waited_for():
         await queue.send(2)
     assert queue.unfinished == 1
     queue.close()
+
+
+async def test_what_a_reader_was_ended_over_is_not_waited_for_once_another_begins():
+    queue: Queue[int] = Queue(2)
+    for item in range(2):
+        await queue.send(item)
+    assert await queue.receive() == 0  # and nobody deals with it
+    queue.begin_anew()
+    assert queue.unfinished == 1
+    assert await queue.receive() == 1
+    queue.done()
+    with anyio.fail_after(3):
+        await queue.finished()
+    queue.close()

@@ -91,6 +91,8 @@ class TradeManager:
             reached(CrashPoint.ROWS_READ_AT_START)
             _tell_what_was_left(memory.held)
             reached(CrashPoint.LEFT_OVERS_TOLD)
+            for intents in (self.close_intents, self.open_intents):
+                intents.begin_anew()  # or exit would wait for ever for what died in the hands of the run before
             try:
                 async with anyio.create_task_group() as group:
                     group.start_soon(self._serve, self.venue_facts, self._fact, memory, say)
