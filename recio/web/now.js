@@ -1,8 +1,8 @@
 // The Now view: could it trade, what is held and guarded, today's net, the acts, and what happened last.
 "use strict";
 
-import { $, dress, grow, hide, make, parted, put, sync, tableOf, text } from "./parts.js";
-import { DASH, cents, countdown, dollars, exact, grouped, inOneWord, percent, quantity, sentence, signedDollars, toneOf, unknown, utc, word } from "./text.js";
+import { $, dress, grow, hide, make, put, sync, tableOf, text } from "./parts.js";
+import { DASH, cents, countdown, dollars, exact, grouped, inOneWord, percent, quantity, sentence, signedDollars, toneOf, unknown, utc } from "./text.js";
 import { nameOf, nearestRows, outcomeOf } from "./markets.js";
 import { open, showActs } from "./acts.js";
 
