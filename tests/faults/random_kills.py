@@ -42,33 +42,31 @@ class Tally:
 async def kill_often(kills: int, workers: int, seed: int, seconds: float, *, loud: bool) -> Tally:
     tally = Tally()
     end = time.monotonic() + seconds
-    async with database() as (root, server), anyio.create_task_group() as group:
+    async with anyio.create_task_group() as group:
         for worker in range(workers):
             share = kills // workers + (worker < kills % workers)
             drawn = random.Random(seed * 1000 + worker)
-
-            async def work(
-                name: str = f"k{worker}", share: int = share, drawn: random.Random = drawn
-            ) -> None:
-                left, generation = share, 0
-                while left > 0 and time.monotonic() < end:
-                    generation += 1
-                    arena = Arena(root=root, server=server, name=f"{name}_{generation}")
-                    try:
-                        await arena.open()
-                        await _first_life(arena)
-                        left -= await _in_one_arena(
-                            arena, min(left, KILLS_PER_ARENA), drawn, tally, end, loud
-                        )
-                    except NO_ANSWER as error:
-                        left -= 1
-                        tally.failures.append({"title": f"arena {arena.name}", "failures": [repr(error)]})
-                    finally:
-                        with anyio.CancelScope(shield=True):
-                            await arena.close()
-
-            group.start_soon(work)
+            group.start_soon(_work, f"k{worker}", share, drawn, tally, end, loud)
     return tally
+
+
+async def _work(name: str, left: int, drawn: random.Random, tally: Tally, end: float, loud: bool) -> None:
+    """Lives on a server of its own: the embedded one has connections for one daemon and for those who look, not for four."""
+    generation = 0
+    async with database() as (root, server):
+        while left > 0 and time.monotonic() < end:
+            generation += 1
+            arena = Arena(root=root, server=server, name=f"{name}_{generation}")
+            try:
+                await arena.open()
+                await _first_life(arena)
+                left -= await _in_one_arena(arena, min(left, KILLS_PER_ARENA), drawn, tally, end, loud)
+            except NO_ANSWER as error:
+                left -= 1
+                tally.failures.append({"title": f"arena {arena.name}", "failures": [repr(error)]})
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await arena.close()
 
 
 async def _first_life(arena: Arena) -> None:

@@ -64,23 +64,25 @@ async def run_cases(
     keep: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
     run = Run(cases=list(cases), until=time.monotonic() + seconds, keep=keep)
-    async with database() as (root, server), anyio.create_task_group() as group:
+    async with anyio.create_task_group() as group:
         for worker in range(workers):
-            group.start_soon(_work, run, root, server, f"w{worker}", loud)
+            group.start_soon(_work, run, f"w{worker}", loud)
     return sorted(run.results, key=lambda each: each.number)
 
 
-async def _work(run: Run, root: Path, server: EmbeddedServer, name: str, loud: bool) -> None:
+async def _work(run: Run, name: str, loud: bool) -> None:
+    """Lives on a server of its own: the embedded one has connections for one daemon and for those who look, not for four."""
     generation = 0
-    while run.cases and time.monotonic() < run.until:
-        generation += 1
-        arena = Arena(root=root, server=server, name=f"{name}_{generation}")
-        await arena.open()
-        try:
-            await _in_one_arena(run, arena, loud)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await arena.close()
+    async with database() as (root, server):
+        while run.cases and time.monotonic() < run.until:
+            generation += 1
+            arena = Arena(root=root, server=server, name=f"{name}_{generation}")
+            await arena.open()
+            try:
+                await _in_one_arena(run, arena, loud)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await arena.close()
 
 
 async def _in_one_arena(run: Run, arena: Arena, loud: bool) -> None:
