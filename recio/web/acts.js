@@ -57,8 +57,8 @@ async function send(name, body, key = newKey()) {
     tell(came);
     for (let looks = 0; !came.finished && looks < LOOK_AT_MOST; looks += 1) {
       await new Promise((done) => setTimeout(done, LOOK_EVERY));
-      const looked = await ask("outcomes/" + key);
-      if (looked.ok) tell((came = looked.said));
+      const looked = await ask("outcomes/" + key), told = came.sentence;
+      if (looked.ok && (came = looked.said).sentence !== told) tell(came); // an answer that was closed, or gave way to a newer act's, comes back only with news
     }
   } catch {
     said(`No answer: recio may or may not have heard it. The page shows what holds once it is connected again${AT_THE_MACHINE[name] ?? ""}.`, true);

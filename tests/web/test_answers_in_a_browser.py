@@ -28,6 +28,19 @@ ON_THE_SCREEN = """
 """
 
 
+LOOKS_COUNTED = """
+    window.looks = 0, window.fetched = fetch, window.fetch = async (path, ...rest) => {
+        const answer = await window.fetched(path, ...rest);
+        if (String(path).includes("outcomes/")) window.looks += 1;
+        return answer;
+    }
+"""
+"""How often the page has looked at what came of an act."""
+
+
+REFUSED = "INSERT INTO trade_answers (request_id, accepted, sentence) SELECT max(request_id), false, 'no' FROM trade_requests"
+
+
 async def written(page: Page, **fields: str) -> None:
     for name, text in fields.items():
         await page.value(f"document.querySelector('#{name.replace('_', '-')}').value = '{text}'")
@@ -70,6 +83,33 @@ async def test_what_came_of_an_act_is_in_sight_of_every_view_and_stays_until_it_
         await page.value("document.querySelector('#act-close').click()")
         assert await page.value(SAID) == ""
         assert page.faults == []
+
+
+async def test_an_answer_that_was_closed_or_gave_way_comes_back_only_with_news(tmp_path: Path, pool: Pool):
+    async with transaction(pool) as connection:
+        await begun(connection)
+    async with served(a_busy_day(), None, pool) as url, a_phone(tmp_path) as page:
+        await page.go(url)
+        await page.until("document.querySelectorAll('.position').length === 2")
+        await page.value(LOOKS_COUNTED)
+        await page.value("document.querySelector('#trade').click()")
+        await written(
+            page, trade_ticker="KXBTCD-26NOV2312-T84000", trade_contracts="5", trade_price="0.60",
+            dialog_token=TOKEN,
+        )  # fmt: skip
+        await page.value("document.querySelector('#dialog-do').click()")
+        await page.until(f"{SAID}.startsWith('Asked for')")
+        await page.value("document.querySelector('#act-close').click()")
+        await page.value("window.looks = 0")
+        await page.until("window.looks >= 2")
+        assert await page.value(SAID) == "", "the same words again are no news"
+        await page.value("document.querySelector('#test-alert').click()")
+        await page.until(f"{SAID}.startsWith('Nothing was sent')")
+        await page.value("window.looks = 0")
+        await page.until("window.looks >= 2")
+        assert (await page.value(SAID)).startswith("Nothing was sent"), "an older act does not take its place"
+        await pool.execute(REFUSED)
+        await page.until(f"{SAID}.startsWith('Not done')")
 
 
 async def test_what_cannot_be_asked_for_says_why_in_words_and_is_not_asked(tmp_path: Path, pool: Pool):
