@@ -53,7 +53,9 @@ async function showLog() {
   if (!found) return;
   const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 8;
   const lines = found.lines.filter(({ line, level }) => (line + level).toLowerCase().includes(wanted));
-  sync(box, lines.map((each, index) => ({ ...each, index })), (each) => each.index, () => make("li"), (item, each) => {
+  const told = {}; // a line stays its own element while others come and go, so that what is being read stays where it is
+  for (const each of lines) each.key = each.line + (told[each.line] = (told[each.line] ?? 0) + 1);
+  sync(box, lines, (each) => each.key, () => make("li"), (item, each) => {
     put(item, each.line);
     dress(item, each.level === "warning" || each.level === "error" || each.level === "critical" ? "bad" : "");
   });

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from recio.db.connection import transaction
+from recio.log import RECENT
 from recio.rules.decision.strategy import Strategy
 from recio.web.strategy_rows import strategy_rows
 from recio.wires import Wires
@@ -187,6 +188,27 @@ async def test_the_line_goes_with_its_figure(tmp_path: Path):
         await page.value("location.hash = 'log'")
         await page.until("document.querySelector('#figure').hidden")
     wires.close()
+
+
+TOP_LINE = """
+    (() => {
+        const box = document.querySelector('#log-lines'), { top } = box.getBoundingClientRect();
+        return [...box.children].find((line) => line.getBoundingClientRect().bottom > top + 8).textContent;
+    })()
+"""
+
+
+async def test_a_line_of_the_log_that_is_being_read_stays_where_it_is(tmp_path: Path):
+    RECENT.clear()
+    RECENT.extend(("info", f"line {number}") for number in range(RECENT.maxlen or 0))
+    async with looked_at(tmp_path, None, a_full_day(), "log") as page:
+        await page.until("document.querySelector('#log-lines').children.length > 100")
+        await page.value("document.querySelector('#log-lines').scrollTop = 900")
+        read = await page.value(TOP_LINE)
+        RECENT.extend(("info", f"newer line {number}") for number in range(20))
+        await page.until("document.querySelector('#log-lines').textContent.includes('newer line 19')")
+        assert await page.value(TOP_LINE) == read
+    RECENT.clear()
 
 
 def test_the_age_of_the_account_is_from_when_the_venue_was_asked():
