@@ -441,3 +441,67 @@ UNIQUE: dict[str, tuple[str, Row, Row]] = {
     "ledger_transactions_one_correction": ("ledger_transactions", _CORRECTION, {"transaction_id": 2}),
 }
 """By the name of a unique constraint or index that is no primary key: its table, what the first row has, and what the second."""
+
+LET_IN: dict[str, tuple[str, Row, Row]] = {
+    "open_alerts": ("alerts", {"ended_at": LATER}, {"alert_id": "1" * 32}),
+    "trades_one_live_per_market": ("trades", ENDED, {"trade_id": 2}),
+    "orders_one_unproven_per_trade": (
+        "orders",
+        {"state": "rejected", "ended_at": T},
+        {"client_order_id": "o2", "attempt": 2},
+    ),
+    "halts_one_per_cause": ("halts", {"cleared_at": LATER, "cleared_by": "me"}, {"halt_id": 2}),
+    "loss_run_one_gain": ("loss_run", {"lost": True}, {"trade_id": 2}),
+    "paper_trades_one_held_per_market": (
+        "paper_trades",
+        {"result": "no", "settled_at": LATER},
+        {"paper_trade_id": 2},
+    ),
+    "push_subscriptions_one_of_a_device": (
+        "push_subscriptions",
+        {"ended_at": LATER, "ended_by": "anna"},
+        {"subscription_id": 2},
+    ),
+    "ledger_transactions_one_correction": (
+        "ledger_transactions",
+        {},
+        {"transaction_id": 2, **_SETTLEMENT},
+    ),
+}
+"""By the name of a unique index with a condition: two rows that it lets in together."""
+
+MAY_BE_EMPTY: dict[str, set[str]] = {
+    "markets": {"floor_strike", "cap_strike", "fee_multiplier"},
+    "trades": {"exchange_index", "closed_at", "ended_by"},
+    "orders": {"exchange_index", "ask", "model_value", "venue_order_id", "ended_at"},
+    "halts": {"cleared_at", "cleared_by", "after_trade"},
+    "halt_verifications": {"verified_at", "flat_at"},
+    "order_groups": {"exchange_index", "gone_at"},
+    "audit_log": {"trade_id", "client_order_id"},
+    "trade_requests": {"stop_price", "take_profit"},
+    "trade_closes": {"floor"},
+    "paper_trades": {"result", "settled_at", "sold_at"},
+    "ledger_transactions": {"fill_id", "settled_ticker", "revision"},
+    "imported_fills": {"fee"},
+    "imported_orders": {"cost", "fees", "at"},
+    "imported_settlements": {"yes_quantity", "yes_cost", "no_quantity", "no_cost", "revenue", "fees", "value"},
+    "imported_ledger_rows": {
+        "quantity", "buy_price", "sell_price", "fees", "pnl", "opened_at", "closed_at",
+    },
+    "imported_trades": {
+        "entry_cost", "exit_proceeds", "payout", "fees", "net_pnl", "opened_at", "closed_at", "ledger_key",
+    },
+    "imported_trade_fills": {"fee"},
+    "imported_sources": {"newest"},
+    "stream_copies": {"reaches_at"},
+    "drills": {"rpo_seconds"},
+    "restores": {"target", "newest_at"},
+    "parity_days": {"span_low", "span_high"},
+    "alerts": {"ended_at"},
+    "alert_deliveries": {"done_at"},
+    "page_passkeys": {"used_at", "removed_by"},
+    "page_sessions": {"ended_by", "passkey_id"},
+    "page_acts": {"number"},
+    "push_subscriptions": {"ended_at", "ended_by"},
+}  # fmt: skip
+"""By the name of a table: its columns that may be NULL. Every other one must have a value."""

@@ -43,6 +43,7 @@ from tests.faults.proof_reports import PROOF, commit, read, write  # noqa: E402
 from tests.mutants.accepted import why_accepted  # noqa: E402
 from tests.mutants.breaks import Break, breaks_of  # noqa: E402
 from tests.mutants.schema_breaks import SchemaBreak, schema_breaks  # noqa: E402
+from tests.mutants.schema_looks import looked_at  # noqa: E402
 from tests.mutants.tests_of import AREAS, FAR_SCHEMA, SCHEMA, SLOW, far, near  # noqa: E402
 
 TIME_LIMIT = 240.0
@@ -221,6 +222,11 @@ def a_server() -> Iterator[EmbeddedServer]:
 
 async def _begun(root: Path) -> EmbeddedServer:
     server = await start_embedded(root)
+    first = await asyncpg.connect(server.dsn("postgres"))
+    for setting in ("fsync", "full_page_writes"):  # as in tests/conftest.py: each database lives for one test
+        await first.execute(f"ALTER SYSTEM SET {setting} = off")
+    await first.execute("SELECT pg_reload_conf()")
+    await first.close()
     dsn = await server.ensure_database(TEMPLATE)
     async with open_pool(dsn, application_name="template") as pool, transaction(pool) as connection:
         await ensure_schema(connection)
@@ -275,7 +281,8 @@ def judged(
         yield broken, noticed != 0
 
 
-async def _catalog(server: EmbeddedServer) -> list[SchemaBreak]:
+async def catalog_of(server: EmbeddedServer) -> list[SchemaBreak]:
+    """Every break of the schema that the server's template has."""
     connection = await asyncpg.connect(server.dsn(TEMPLATE))
     try:
         return await schema_breaks(connection)
@@ -293,16 +300,25 @@ async def _broken_template(server: EmbeddedServer, name: str, statement: str) ->
     await connection.close()
 
 
-def constraints(server: EmbeddedServer, catalog: Sequence[SchemaBreak]) -> Iterator[tuple[str, bool]]:
-    """The breaks of the schema; what the catalog's own breaches miss is shown to more tests."""
-    missed: list[SchemaBreak] = []
-    for broken, noticed in one_by_one(server, catalog, SCHEMA):
-        if noticed:
-            yield broken.name, True
-        else:
-            missed.append(broken)
-    if missed:
-        yield from ((broken.name, noticed) for broken, noticed in one_by_one(server, missed, FAR_SCHEMA))
+def constraints(
+    server: EmbeddedServer, catalog: Sequence[SchemaBreak], *, by_look: bool
+) -> Iterator[tuple[str, bool]]:
+    """The breaks of the schema: what the look for its name misses is shown to all tests of the catalog, and then to more."""
+    missed = list(catalog)
+    if by_look:
+        missed.clear()
+        for broken, noticed in anyio.run(looked_at, server.dsn(TEMPLATE), catalog):
+            if noticed:
+                yield broken.name, True
+            else:
+                missed.append(broken)
+    for tests, is_last in ((SCHEMA, False), (FAR_SCHEMA, True)):
+        shown, missed = missed, []
+        for broken, noticed in one_by_one(server, shown, tests) if shown else ():
+            if noticed or is_last:
+                yield broken.name, noticed
+            else:
+                missed.append(broken)
 
 
 def sources(server: EmbeddedServer, breaks: Sequence[Break], *, also_far: bool) -> Iterator[tuple[str, bool]]:
@@ -343,20 +359,26 @@ def main() -> int:
     asked.add_argument(
         "--far", action="store_true", help="let all tests of the area look, not only the near ones"
     )
+    asked.add_argument(
+        "--tests",
+        action="store_true",
+        help="show breaks of the schema to the tests alone, half a minute each",
+    )
     asked.add_argument("--report", default="", help="the name of the report that is brought up to date")
     options = asked.parse_args()
     until = time.monotonic() + options.minutes * 60
     tallies: dict[str, Tally] = {}
     with a_server() as server:
-        catalog = [each for each in anyio.run(_catalog, server) if options.only in f"constraints {each.name}"]
+        catalog = [
+            each for each in anyio.run(catalog_of, server) if options.only in f"constraints {each.name}"
+        ]
         random.Random(options.seed).shuffle(catalog)
         catalog = catalog[: options.each] if options.each else catalog
         if catalog:
-            tallies["constraints"] = tallied(
-                "constraints",
-                constraints(server, catalog),
-                until,
-            )
+            matter = [each for each in catalog if not why_accepted(each.name)]
+            found = tallied("constraints", constraints(server, matter, by_look=not options.tests), until)
+            found.accepted = len(catalog) - len(matter)
+            tallies["constraints"] = found
         for area, breaks in chosen(options.each, options.seed, options.only).items():
             if breaks:
                 found = tallied(area, sources(server, breaks, also_far=options.far), until)

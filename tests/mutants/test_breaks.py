@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import asyncpg
 import pytest
 
-from tests.mutants.accepted import ACCEPTED
+from tests.db.looks import LOOKS
+from tests.mutants.accepted import ACCEPTED, why_accepted
 from tests.mutants.breaks import Break, breaks_of
 from tests.mutants.schema_breaks import schema_breaks
+from tests.mutants.schema_looks import looked_at
 from tests.mutants.tests_of import AREAS, far, near
 
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 ROOT = Path(__file__).parents[2]
 SOURCE = '''"""Says nothing."""
 def limit(asked: int, most: int = 3) -> str:
@@ -73,7 +77,7 @@ def test_every_module_has_tests_that_must_notice_and_they_are_there():
             assert all((ROOT / each).exists() for each in tests), file
 
 
-def test_what_is_accepted_is_a_break_that_can_be_made_and_says_why():
+async def test_what_is_accepted_is_a_break_that_can_be_made_and_says_why(pool: Pool):
     every = [
         each.name
         for patterns in AREAS.values()
@@ -81,24 +85,45 @@ def test_what_is_accepted_is_a_break_that_can_be_made_and_says_why():
         for file in ROOT.glob(pattern)
         for each in breaks_of(ROOT, str(file.relative_to(ROOT)))
     ]
+    async with pool.acquire() as connection:
+        every += [each.name for each in await schema_breaks(connection)]
     for part, why in ACCEPTED.items():
         assert any(part in name for name in every), part
         assert len(why) > 10
 
 
 async def test_each_check_trigger_and_index_of_the_schema_can_be_broken_by_itself(
-    pool: asyncpg.Pool[asyncpg.Record],
+    pool: Pool,
 ):
     async with pool.acquire() as connection:
         found = await schema_breaks(connection)
-        kinds = {re.sub(r" \S+ of \S+$", "", each.name) for each in found}
-        assert kinds == {"check", "reference", "trigger", "index", "unique index"}
+        assert {each.kind for each in found} == LOOKS.keys() | {"trigger"}
         assert len({each.name for each in found}) == len(found)
         for each in found:
             attempt = connection.transaction()
             await attempt.start()
             await connection.execute(each.statement)
             await attempt.rollback()
+
+
+async def test_one_break_of_each_kind_is_noticed_by_the_look_for_its_name_and_what_is_whole_is_not(
+    pool: Pool, database_dsn: str
+):
+    async with pool.acquire() as connection:
+        found = [each for each in await schema_breaks(connection) if not why_accepted(each.name)]
+    of_each_kind = list({each.kind: each for each in found}.values())
+    unbroken = replace(of_each_kind[0], statement="SELECT")
+    verdicts = await looked_at(database_dsn, [*of_each_kind, unbroken])
+    assert {broken.kind for broken, noticed in verdicts if noticed} == {each.kind for each in of_each_kind}
+    assert [broken for broken, noticed in verdicts if not noticed] == [unbroken]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.long
+def test_what_a_look_notices_the_tests_notice_too():
+    run = [sys.executable, "-m", "tests.mutants.run", "--tests", "--each", "6", "--only", "constraints"]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=580, check=False)
+    assert (done.returncode, ", 6 noticed" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
 @pytest.mark.timeout(240)
