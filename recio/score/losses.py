@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -94,7 +94,7 @@ def _difference(seen: Observation, name: str, against: str, loss: Loss, yes: boo
 
 
 def _deviation(held: Iterable[Observation], name: str, against: str, loss: Loss) -> float:
-    """How far chance alone moves the sum of a close, if one of both is right: the one by which it moves less.
+    """How far chance alone moves the sum of a close, if the truth lies in the middle between both.
 
     Markets of one coin go together; how far coins do is left to what the closes show.
     """
@@ -109,21 +109,15 @@ def _deviation(held: Iterable[Observation], name: str, against: str, loss: Loss)
 
 
 def _of_market(held: list[Observation], name: str, against: str, loss: Loss) -> float:
-    ordered = sorted(held, key=lambda seen: -seen.seconds_to_close)
-    at_stake = [
-        _difference(each, name, against, loss, True) - _difference(each, name, against, loss, False)
-        for each in ordered
-    ]
-    variances = (
-        _variance([each.probabilities[who] for each in ordered], at_stake) for who in (name, against)
-    )
-    return math.sqrt(max(0.0, min(variances)))
+    """The moments of a market end alike: two of them share what was not known yet at the later one.
 
-
-def _variance(true: Sequence[float], at_stake: Sequence[float]) -> float:
-    """The moments of a market end alike: two of them share what was not known yet at the later one."""
+    By the probability of the surer one nothing would be left to chance where it is certain, and whoever doubts it would be worse
+    for sure until it has been wrong once.
+    """
     variance = before = 0.0
-    for probability, stake in zip(true, at_stake, strict=True):
-        variance += probability * (1 - probability) * stake * (stake + 2 * before)
+    for each in sorted(held, key=lambda seen: -seen.seconds_to_close):
+        stake = _difference(each, name, against, loss, True) - _difference(each, name, against, loss, False)
+        middle = (each.probabilities[name] + each.probabilities[against]) / 2
+        variance += middle * (1 - middle) * stake * (stake + 2 * before)
         before += stake
-    return variance
+    return math.sqrt(max(0.0, variance))

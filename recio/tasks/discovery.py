@@ -215,7 +215,7 @@ class Discovery:
             each for each in known.markets.values() if each.series_ticker != series or each.ticker in held
         )
         listed = (
-            as_listed(each, known.heard.get(each.ticker), as_of, traded.index_id) for each in found.markets
+            as_listed(each, known.markets, known.heard, as_of, traded.index_id) for each in found.markets
         )
         self._remember(known, {each.ticker: each for each in (*kept, *listed)})
         return found.age_seconds

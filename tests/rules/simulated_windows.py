@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from statistics import fmean
 
-from recio.messages.prices import IndexHistory, IndexValue, PriceView
+from recio.messages.prices import IndexHistory, IndexValue, Momentum, PriceView
 from recio.rules.price.coin_price import Coin, CoinMemory
 from recio.rules.price.consensus import Panel, hears
 from recio.rules.price.price_sources import Heard, Limits, confirmed, lost
@@ -42,6 +42,24 @@ REMEMBERED = 1_500
 """Seconds of the past before what is simulated in full."""
 
 
+class Unhurried(PriceMemory):
+    """The rules' own memory of a price, which measures only what is asked about.
+
+    Measuring is more than half of what a window costs, and what was measured in earlier seconds is in no bound.
+    """
+
+    is_asked = False
+
+    def volatility(self) -> float | None:
+        return PriceMemory.volatility(self) if self.is_asked else None
+
+    def momentum(self) -> Momentum | None:
+        return PriceMemory.momentum(self) if self.is_asked else None
+
+    def last_minute(self) -> tuple[tuple[int, Decimal], ...]:
+        return PriceMemory.last_minute(self) if self.is_asked else ()
+
+
 @dataclass(slots=True)
 class World:
     """One window: a path, and what is heard of it."""
@@ -56,6 +74,8 @@ class World:
     basis: dict[str, float] = field(default_factory=dict[str, float])
     no_mean: bool = False
     """The index comes without the venue's own mean, as it does over REST."""
+    traded: Unhurried = field(default_factory=lambda: Unhurried(warmup_seconds=300))
+    index: Unhurried = field(default_factory=lambda: Unhurried(warmup_seconds=300))
     coin: Coin = field(init=False)
     view: PriceView | None = None
 
@@ -74,8 +94,8 @@ class World:
             index_id="BRTI",
             use_index=False,
             limits=LIMITS,
-            traded=CoinMemory(PriceMemory(warmup_seconds=300)),
-            index=CoinMemory(PriceMemory(warmup_seconds=300)),
+            traded=CoinMemory(self.traded),
+            index=CoinMemory(self.index),
             panel=Panel(sources={name: Heard(source=name) for name in SOURCES}),
         )
 
@@ -91,9 +111,7 @@ class World:
     def past(self, until: int | None = None) -> None:
         """What was known long before."""
         for second in range(self.since - REMEMBERED, self.since if until is None else until):
-            self.coin.traded.memory.complete(second, Decimal(f"{self.said('coinbase', second):.2f}"))
-        self.coin.traded.recall(())
-        self.coin.traded.volatility = self.coin.traded.memory.volatility()
+            self.traded.complete(second, Decimal(f"{self.said('coinbase', second):.2f}"))
 
     def jump(self, second: int) -> None:
         factor = 1 + self.dice.choice((-1, 1)) * self.dice.uniform(0.0005, 0.002)
@@ -144,7 +162,15 @@ class World:
         )
         self.coin.hear_index(IndexHistory(prints={"BRTI": (value,)}), at)
 
+    def measure(self) -> None:
+        """From here on each second is measured, beginning with the newest."""
+        for stream, memory in ((self.coin.traded, self.traded), (self.coin.index, self.index)):
+            memory.is_asked = True
+            stream.volatility, stream.minute = memory.volatility(), memory.last_minute()
+
     def judge(self, second: int) -> None:
+        if second == self.now - 1:
+            self.measure()
         self.view, _ = self.coin.judge(datetime.fromtimestamp(second + 0.95, UTC))
 
 

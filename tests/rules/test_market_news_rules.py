@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
-from recio.messages.markets import MarketSays, MarketStatus
+from recio.messages.markets import Market, MarketSays, MarketStatus, StrikeType
 from recio.rules.market.market_board import blind, held_on, shown, wanted
 from recio.rules.market.market_news import LISTS_LAG, Heard, as_listed, with_news
 from recio.units import Ticker
@@ -33,9 +35,22 @@ def test_a_strike_or_a_close_that_moves_makes_the_terms_be_read_again():
 
 def test_a_message_stands_against_a_list_that_lags_and_not_for_ever():
     heard = Heard(STOPPED, at=100.0)
-    assert as_listed(market(), heard, 100.0 + LISTS_LAG, "BRTI").status is MarketStatus.INACTIVE
-    assert as_listed(market(), heard, 100.1 + LISTS_LAG, "BRTI").status is MarketStatus.ACTIVE
-    assert as_listed(market(), None, 100.0, "BRTI") == market()
+    assert as_listed(market(), {}, {market().ticker: heard}, 100.0 + LISTS_LAG, "BRTI").status is MarketStatus.INACTIVE
+    assert as_listed(market(), {}, {market().ticker: heard}, 100.1 + LISTS_LAG, "BRTI").status is MarketStatus.ACTIVE
+    assert as_listed(market(), {}, {}, 100.0, "BRTI") == market()
+
+
+def test_a_list_without_a_strike_takes_none_away_and_one_with_a_strike_or_of_another_window_counts():
+    def listed(**changes: Any) -> Market:
+        unset = market(strike_type=StrikeType.UNSET, floor_strike=None, rules_primary="without it")
+        return as_listed(replace(unset, **changes), {market().ticker: market()}, {}, 100.0, "BRTI")
+
+    assert listed() == market()
+    assert listed(status=MarketStatus.INACTIVE) == market(status=MarketStatus.INACTIVE)
+    assert listed(untradable="strange").strike_type is StrikeType.UNSET
+    assert listed(open_time=NOW).strike_type is StrikeType.UNSET
+    moved = listed(strike_type=StrikeType.GREATER, floor_strike=Decimal(7))
+    assert (moved.strike_type, moved.floor_strike) == (StrikeType.GREATER, Decimal(7))
 
 
 def test_of_several_messages_the_newest_word_on_each_point_counts():
@@ -48,9 +63,9 @@ def test_of_several_messages_the_newest_word_on_each_point_counts():
 def test_an_old_word_on_one_point_does_not_stand_again_because_of_a_new_one_on_another():
     later = NOW + timedelta(hours=1)
     heard = Heard(STOPPED, 100.0).after(MarketSays(close_time=later), 101.0 + LISTS_LAG)
-    listed = as_listed(market(), heard, 102.0 + LISTS_LAG, "BRTI")
+    listed = as_listed(market(), {}, {market().ticker: heard}, 102.0 + LISTS_LAG, "BRTI")
     assert (listed.status, listed.close_time) == (MarketStatus.ACTIVE, later)
-    assert as_listed(market(), heard, 100.0 + LISTS_LAG, "BRTI").status is MarketStatus.INACTIVE
+    assert as_listed(market(), {}, {market().ticker: heard}, 100.0 + LISTS_LAG, "BRTI").status is MarketStatus.INACTIVE
     # Of what is heard itself nothing is forgotten: a result and its payment are told in two messages.
     assert heard.says == MarketSays(status=MarketStatus.INACTIVE, close_time=later)
 

@@ -16,7 +16,7 @@ from recio.messages.prices import PriceTick, PriceView
 from recio.rules.pricing.closing_minute import INDEX
 from recio.rules.pricing.model import Model, Reader
 from tests.builders import market
-from tests.rules.simulated_windows import KINDS, said
+from tests.rules.simulated_windows import KINDS, Unhurried, said
 
 CLOSES = datetime(2026, 11, 23, 12, 15, tzinfo=UTC)
 T = int(CLOSES.timestamp())
@@ -186,3 +186,11 @@ def test_the_bounds_hold_the_truth_as_often_as_they_say():
         assert share >= SHOWS_IN_NOTHING.get(name, LEAST_HELD) - slack, name
         if name not in DISTRUSTED:
             assert share <= MOST_HELD + slack, name
+
+
+def test_a_simulated_window_that_measures_only_when_asked_says_what_one_that_always_measures_says(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    asked = [said(kind, seed) for kind in KINDS for seed in range(2)]
+    monkeypatch.setattr(Unhurried, "is_asked", True)
+    assert [said(kind, seed) for kind in KINDS for seed in range(2)] == asked

@@ -60,8 +60,13 @@ def _window(dice: random.Random, coins: int) -> Iterator[tuple[int, float, float
             away += step
 
 
+def certain(probability: float) -> float:
+    """What a naive forecaster says in the last seconds, of which it knows nothing but the price."""
+    return float(round(probability))
+
+
 def _observations(
-    dice: random.Random, coins: int, kept: Callable[[float], bool]
+    dice: random.Random, coins: int, kept: Callable[[float], bool], other: Callable[[float], float]
 ) -> list[tuple[float, Observation]]:
     return [
         (
@@ -72,7 +77,7 @@ def _observations(
                 event="E",
                 seconds_to_close=1,
                 spreads=1,
-                probabilities={"ours": ours, "market": theirs},
+                probabilities={"ours": ours, "market": other(theirs)},
                 yes=yes,
             ),
         )
@@ -81,16 +86,22 @@ def _observations(
     ]
 
 
-def compared(name: str, coins: int, loss: str, kept: Callable[[float], bool] = lambda _: True) -> World:
+def compared(
+    name: str,
+    coins: int,
+    loss: str,
+    kept: Callable[[float], bool] = lambda _: True,
+    other: Callable[[float], float] = lambda theirs: theirs,
+) -> World:
     cost = LOSSES[loss]
 
     def draw(dice: random.Random) -> Close:
-        held = [each for _, each in _observations(dice, coins, kept)]
+        held = [each for _, each in _observations(dice, coins, kept, other)]
         return next(iter(closes_of(held, "ours", "market", cost)), Close(0.0, 0.0))
 
     def expected(dice: random.Random) -> tuple[float, float]:
         total = 0.0
-        held = _observations(dice, coins, kept)
+        held = _observations(dice, coins, kept, other)
         for true, each in held:
             ours, theirs = each.probabilities["ours"], each.probabilities["market"]
             total += true * (cost(ours, True) - cost(theirs, True))
@@ -133,6 +144,9 @@ WORLDS = (
     compared("log loss, one coin", 1, "log loss"),
     compared("log loss, four coins", 4, "log loss"),
     compared("log loss, surer than 98 %", 1, "log loss", lambda true: not 0.02 < true < 0.98),
+    compared(
+        "log loss, beside one that is certain", 1, "log loss", lambda true: not 0.1 < true < 0.9, certain
+    ),
     trades("trades at 50 cents", 0.50),
     trades("trades at 90 cents", 0.90),
     trades("trades at 97 cents", 0.97),

@@ -140,6 +140,28 @@ def test_what_has_not_happened_yet_does_not_look_sure():
     assert found.interval.high > 0
 
 
+@pytest.mark.parametrize("certain", [1.0, 1.0 - 1e-12, 0.9999])
+@pytest.mark.parametrize("many", [8, 20, 40])
+def test_whoever_doubts_what_another_is_certain_of_is_not_worse_because_nothing_happened(
+    certain: float, many: int
+):
+    """Of forty markets that end YES with 98 %, all do in nearly half of the cases."""
+    observations = [seen(at, True, left=30.0, average=0.98, terminal=certain) for at in range(many)]
+    scores = score(observations, beside=[("average", "terminal")])
+    assert {each.verdict for each in claims({"here": scores})} == {Verdict.UNKNOWN}
+    for each in scores.compared:
+        assert each.comparison.interval is not None
+        assert not each.comparison.interval.excludes_zero, each
+
+
+def test_who_is_certain_and_wrong_once_in_a_while_is_found_out():
+    observations = [seen(at, at % 10 > 0, left=30.0, average=0.9, terminal=1.0) for at in range(200)]
+    found = compare(observations, "average", "terminal", log_loss)
+    assert found is not None
+    assert found.interval is not None
+    assert found.interval.high < 0
+
+
 def test_the_moments_of_a_market_share_what_was_not_known_at_the_later_one():
     """Said once or twice in the same breath, a difference weighs twice and is as uncertain as twice one."""
     (once,) = closes_of([seen(1, True, market=0.5, average=0.7)], "average", MARKET, LOSSES["Brier"])

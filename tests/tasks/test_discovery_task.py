@@ -248,6 +248,30 @@ async def test_a_strike_that_only_a_list_tells_is_taken_from_it(pool: asyncpg.Po
         )
 
 
+async def test_after_a_restart_a_list_of_before_the_strike_takes_it_from_no_position(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """A cache may go on for 15 s with a list that has no strike yet, and what the socket said of it went with the process."""
+    async with discovering(Script(), pool, earlier := Wires()):
+        terms = (await until(earlier, all_good)).markets[TICKER]
+        while not await pool.fetchval("SELECT count(*) FROM markets"):  # noqa: ASYNC110 - a table has no event
+            await anyio.sleep(0.02)
+    script, wires = Script(bodies=dict(A_WINDOW), failing={"/markets": FAULTS["503"]}), Wires()
+    wires.open_trades.set(open_trades(trades=(trade(ticker=TICKER),)))
+    async with discovering(script, pool, wires):
+        await until(wires, lambda found: TICKER in found.markets)
+        script.failing = {}
+        await until(wires, all_good)
+        looks = script.asked["/markets"]
+        found = (await until(wires, lambda _: script.asked["/markets"] > looks + 1)).markets[TICKER]
+        assert (found.strike_type, found.floor_strike, found.untradable) == (
+            terms.strike_type,
+            terms.floor_strike,
+            "",
+        )
+        assert await pool.fetchval("SELECT floor_strike FROM markets") == terms.floor_strike
+
+
 async def test_a_strike_that_the_socket_sets_in_an_unknown_kind_is_a_doubt_about_that_market_until_it_says_better(
     pool: asyncpg.Pool[asyncpg.Record],
 ):

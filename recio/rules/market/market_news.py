@@ -6,11 +6,13 @@ the venue's word like any other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from recio.messages.markets import FROM_ABOVE, FROM_BELOW, Market, MarketSays, MarketStatus, StrikeType
 from recio.rules.market.contract_terms import why_untradable
+from recio.units import Ticker
 
 LISTS_LAG = 30.0
 """Host seconds by which a list may lag behind the socket: it may be cached for 15 s, and status lags as long again."""
@@ -76,9 +78,35 @@ def with_news(market: Market, says: MarketSays, index_id: str) -> Market:
     return replace(moved, untradable=terms_fault(moved, index_id))
 
 
-def as_listed(listed: Market, heard: Heard | None, read_at: float, index_id: str) -> Market:
+def as_listed(
+    listed: Market,
+    known: Mapping[Ticker, Market],
+    heard: Mapping[Ticker, Heard],
+    read_at: float,
+    index_id: str,
+) -> Market:
     """The market of a list whose read began at `read_at`, with what the list may not know yet."""
-    return listed if heard is None else with_news(listed, heard.against_a_list(read_at), index_id)
+    market, news = _with_strike(listed, known.get(listed.ticker)), heard.get(listed.ticker)
+    return market if news is None else with_news(market, news.against_a_list(read_at), index_id)
+
+
+def _with_strike(market: Market, before: Market | None) -> Market:
+    """A strike is set once: where none is said, a cache kept that since before, and the terms that were known stand.
+
+    What the socket said of it does not outlive a restart, and the stop of a position needs it."""
+    if before is None or before.strike_type is StrikeType.UNSET or before.open_time != market.open_time:
+        return market
+    if market.strike_type is not StrikeType.UNSET or market.untradable:
+        return market
+    return replace(
+        market,
+        strike_type=before.strike_type,
+        floor_strike=before.floor_strike,
+        cap_strike=before.cap_strike,
+        rules_primary=before.rules_primary,
+        rules_secondary=before.rules_secondary,
+        untradable=before.untradable,
+    )
 
 
 def after_silence(market: Market) -> Market:
