@@ -26,9 +26,10 @@ from recio.db.backup_bucket import Bucket, bucket_at, expire_copies, put
 from recio.db.backups import (
     Backup,
     Kind,
-    backups_in,
     check_sums,
     expire,
+    places_in,
+    read_backup,
     take,
     wal_of,
 )
@@ -204,13 +205,21 @@ async def backup(
 
 
 def _remove_old(folder: Path, keep: int, days: int) -> None:
-    """Raises Fatal where they cannot be removed, and for one that is damaged."""
+    """Names one that is damaged, which says nothing against the one just made. Raises Fatal where they cannot be removed."""
     try:
         for old in expire(folder, datetime.now(UTC), keep=keep, days=days):
             print(f"removed {old.folder}, which was older than {days} days")
     except OSError as error:
         raise of_the_machine(f"old backups cannot be removed: {error}", error) from error
-    backups_in(folder)
+    for each in places_in(folder):
+        try:
+            read_backup(each)
+        except Fatal as damaged:
+            print(
+                f"recio: note: {damaged}: move it elsewhere once you have looked; it is neither removed nor kept in the place of"
+                " a good one",
+                file=sys.stderr,
+            )
 
 
 async def _copy(

@@ -32,7 +32,7 @@ from recio.db.backups import (
 from recio.db.client_programs import Client
 from recio.db.connection import Connection, transaction
 from recio.db.dumps import restore_dump
-from recio.db.embedded import DATABASE, EmbeddedServer, start_embedded, stop_embedded
+from recio.db.embedded import DATABASE, EmbeddedServer, StillStarting, start_embedded, stop_embedded
 from recio.db.encryption import SUFFIX, Identity, decrypt, refuse_wrong_key
 from recio.db.newer_tables import steps_to_run_on
 from recio.db.placement import place
@@ -47,6 +47,8 @@ MEGABYTE = 1_000_000
 SPARE_BYTES = 500 * MEGABYTE
 """What stays free for whoever shares the disk."""
 RECOVERY_POLL = 0.1
+NO_ARCHIVE = "false"
+"""The command that fetches a file: all that there are lie in their place already."""
 _RECOVERY = ("restore_command", "recovery_target_time", "recovery_target_action")
 _HEAD = "SELECT seq, at, seal FROM audit_log ORDER BY seq DESC LIMIT 1"
 _SEAL = "SELECT seal FROM audit_log WHERE seq = $1"
@@ -209,7 +211,7 @@ def _follow(data: Path, wal: Path | None, at: datetime | None) -> None:
         if not target.exists() or _reach(each) > _reach(target):
             shutil.copyfile(each, target)
             target.chmod(0o600)
-    lines = ["restore_command = 'false'", "recovery_target_action = 'promote'"]
+    lines = [f"restore_command = '{NO_ARCHIVE}'", "recovery_target_action = 'promote'"]
     if at is not None:
         lines.append(f"recovery_target_time = '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'")
     with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
@@ -224,14 +226,19 @@ def _reach(segment: Path) -> int:
 
 async def _recovered(root: Path, at: datetime | None) -> EmbeddedServer:
     """Started, and through with what it has to do again. Raises Fatal where the stream does not reach `at`."""
-    server: EmbeddedServer | None = None
+    server = EmbeddedServer(place=await anyio.to_thread.run_sync(place, root))
     try:
-        server = await start_embedded(root, make=False)
+        await start_embedded(root, make=False, within=RECOVERY_LIMIT)
         await _promoted(server)
     except (Fatal, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        if server is not None:
-            await stop_embedded(server)  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
-        said = tail(server.log_path) if server else str(error)
+        await stop_embedded(server)  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
+        said = tail(server.log_path)
+        if isinstance(error, StillStarting | TimeoutError):
+            raise Fatal(
+                f"what changed since the backup was not done again within {RECOVERY_LIMIT / 60:.0f} minutes: {said};"
+                " restore on a faster disk, or once this one has less to do",
+                ExitCode.TEMPORARY,
+            ) from error
         reach = f" to {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
         raise Fatal(
             f"the backup could not be followed{reach}: {said}; an earlier --at, or another backup, may be reached",
