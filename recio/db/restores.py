@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
+import errno
 import os
 import shutil
 import tarfile
+import zlib
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ from recio.db.server_programs import last_words, run_program, tail
 from recio.errors import BadConfig, ExitCode, Fatal
 from recio.scratch import scratch_folder
 
+NO_ROOM = os.strerror(errno.ENOSPC)
 RECOVERY_LIMIT = 3600.0
 MEGABYTE = 1_000_000
 SPARE_BYTES = 500 * MEGABYTE
@@ -158,7 +160,16 @@ async def _loaded(backup: Backup, readable: Path, server: EmbeddedServer) -> Non
     try:
         await restore_dump(client, readable / DUMP)
     except (Fatal, asyncpg.PostgresError) as error:
-        raise Fatal(f"the backup {backup.folder} cannot be restored: {error}", ExitCode.DATA) from error
+        raise _refused(f"the backup {backup.folder} cannot be restored: {error}") from error
+
+
+def _refused(said: str) -> Fatal:
+    """A disk that another program has filled meanwhile says nothing against the backup."""
+    if NO_ROOM in said:
+        return Fatal(
+            f"{said}; nothing is wrong with the backup: make room, and restore again", ExitCode.TEMPORARY
+        )
+    return Fatal(said, ExitCode.DATA)
 
 
 async def _unpacked(
@@ -169,13 +180,16 @@ async def _unpacked(
     data = where.data_dir
     try:
         await anyio.to_thread.run_sync(_extract, backup, readable, data)
-    except (OSError, EOFError, tarfile.TarError, gzip.BadGzipFile) as error:
-        raise Fatal(f"the backup {backup.folder} cannot be unpacked: {error}", ExitCode.DATA) from error
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        raise _refused(f"the backup {backup.folder} cannot be unpacked: {error}") from error
     await anyio.to_thread.run_sync(_hand_over, data, where.account and (where.account.uid, where.account.gid))
     verified = await run_program(where, "pg_verifybackup", "--exit-on-error", data.name)
     if verified.returncode != 0:
         raise Fatal(f"the backup {backup.folder} is damaged: {last_words(verified.stderr)}", ExitCode.DATA)
-    await anyio.to_thread.run_sync(_follow, data, wal, at)
+    try:
+        await anyio.to_thread.run_sync(_follow, data, wal, at)
+    except OSError as error:
+        raise _refused(f"the stream of changes cannot be copied: {error}") from error
     await anyio.to_thread.run_sync(_hand_over, data, where.account and (where.account.uid, where.account.gid))
 
 
@@ -240,9 +254,9 @@ async def _recovered(root: Path, at: datetime | None) -> EmbeddedServer:
                 ExitCode.TEMPORARY,
             ) from error
         reach = f" to {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
-        raise Fatal(
-            f"the backup could not be followed{reach}: {said}; an earlier --at, or another backup, may be reached",
-            ExitCode.DATA,
+        raise _refused(
+            f"the backup could not be followed{reach}: {said}"
+            + ("" if NO_ROOM in said else "; an earlier --at, or another backup, may be reached")
         ) from error
     return server
 
