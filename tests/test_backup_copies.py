@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,35 @@ async def test_a_copy_that_fails_has_a_row_that_says_why_and_the_backup_stays_an
     assert ["no such bucket" in each["error"] for each in rows] == [False, False, False, True]
     assert len(list((folder / "backups" / "base").iterdir())) == 2
     assert (first.exists(), old.exists()) == (True, False)
+
+
+def full(bucket: Bucket) -> Bucket:
+    """One whose provider has no room for rows left, as it says so."""
+
+    def refuse(params: dict[str, Any], **_: object) -> None:
+        if DUMP in params["url_path"]:
+            error = {"Error": {"Code": "QuotaExceeded", "Message": "quota"}}
+            raise import_module("botocore.exceptions").ClientError(error, "PutObject")
+
+    bucket.client.meta.events.register("before-call.s3.PutObject", refuse)
+    return bucket
+
+
+async def test_a_full_bucket_is_left_without_what_broke_off_and_without_what_is_old(folder: Path):
+    """Else it would be full for ever: nothing would go before a copy has come, and each try would leave some more."""
+    public = new_key(folder / "key")
+    async with live(folder) as (client, pool):
+        place = Installation(data_dir=folder / "data", dsn=client.dsn)
+        bucket = bucket_at("s3://backups/full")
+        for name in ("20200101T000000Z", "20200102T000000Z"):
+            for file in (SUMS, FACTS):
+                bucket.client.put_object(Bucket="backups", Key=f"full/base/{name}/{file}", Body=b"{}")
+        with pytest.raises(Fatal, match="the server refused \\(QuotaExceeded\\)") as refused:
+            await command.backup(place, folder / "backups", Kind.DUMP, 1, 30, [public], full(bucket))
+        assert refused.value.exit_code is ExitCode.TEMPORARY
+        assert "QuotaExceeded" in await pool.fetchval("SELECT error FROM backups WHERE place LIKE 's3:%'")
+    left = bucket.client.list_objects_v2(Bucket="backups", Prefix="full/")["Contents"]
+    assert {each["Key"].split("/")[2] for each in left} == {"20200102T000000Z"}
 
 
 @pytest.mark.parametrize(

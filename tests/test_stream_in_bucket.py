@@ -18,7 +18,7 @@ from recio.commands.backup_places import source
 from recio.commands.installation import Installation
 from recio.db import backup_rows, wal_bucket
 from recio.db.backup_bucket import Bucket, bucket_at, keys_below, put
-from recio.db.backups import Kind, first_segment, read_backup, take, wal_of
+from recio.db.backups import FACTS, MANIFEST, Kind, first_segment, read_backup, take, wal_of
 from recio.db.connection import transaction
 from recio.db.encryption import new_key
 from recio.db.restores import proven, restored
@@ -251,6 +251,20 @@ async def test_what_no_backup_there_needs_goes_and_all_stays_while_there_is_none
         assert wal_bucket.files_in(scene.bucket)[0].removesuffix(".partial") >= needed
         lose_the_facts(scene)
         assert wal_bucket.expire_stream(scene.bucket) == []
+
+
+def test_a_damaged_copy_keeps_nothing_of_the_stream_from_being_sent(tmp_path: Path):
+    bucket, name = bucket_at("s3://backups/torn"), f"{1:024X}"
+    for each in (FACTS, MANIFEST):
+        bucket.client.put_object(Bucket="backups", Key=f"torn/base/20260101T000000Z/{each}", Body=b'{"cut')
+    (tmp_path / "wal").mkdir()
+    (tmp_path / "wal" / name).write_bytes(bytes(100))
+    Sender(bucket, tmp_path / "wal", [new_key(tmp_path / "key")]).send_new()
+    assert wal_bucket.files_in(bucket) == [name]
+    with pytest.raises(
+        Fatal, match="cannot be read"
+    ):  # what a copy needs of which nobody can tell it must stay
+        wal_bucket.expire_stream(bucket)
 
 
 def test_what_was_written_before_a_look_is_reached_once_that_much_was_received():

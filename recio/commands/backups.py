@@ -26,9 +26,10 @@ from recio.db.backup_bucket import Bucket, bucket_at, expire_copies, put
 from recio.db.backups import (
     Backup,
     Kind,
-    backups_in,
     check_sums,
     expire,
+    places_in,
+    read_backup,
     take,
     wal_of,
 )
@@ -204,13 +205,21 @@ async def backup(
 
 
 def _remove_old(folder: Path, keep: int, days: int) -> None:
-    """Raises Fatal where they cannot be removed, and for one that is damaged."""
+    """Names one that is damaged, which says nothing against the one just made. Raises Fatal where they cannot be removed."""
     try:
         for old in expire(folder, datetime.now(UTC), keep=keep, days=days):
             print(f"removed {old.folder}, which was older than {days} days")
     except OSError as error:
         raise of_the_machine(f"old backups cannot be removed: {error}", error) from error
-    backups_in(folder)
+    for each in places_in(folder):
+        try:
+            read_backup(each)
+        except Fatal as damaged:
+            print(
+                f"recio: note: {damaged}: move it elsewhere once you have looked; it is neither removed nor kept in the place of"
+                " a good one",
+                file=sys.stderr,
+            )
 
 
 async def _copy(
@@ -224,15 +233,32 @@ async def _copy(
         await backup_rows.note_backup(connection, made.kind, bucket.shown, started, now, 0, why)
 
     async with _noted(pool, failed):
-        where = await anyio.to_thread.run_sync(put, bucket, made)
+        try:
+            where = await anyio.to_thread.run_sync(put, bucket, made)
+        except Fatal:
+            with suppress(Fatal):  # a bucket that is full would stay so
+                await _remove_old_copies(bucket, keep, days)
+            raise
     async with transaction(pool) as connection:
         await backup_rows.note_backup(connection, made.kind, where, started, datetime.now(UTC), made.bytes)
     print(f"{where}: a copy of it")
+    await _remove_old_copies(bucket, keep, days)
+
+
+async def _remove_old_copies(bucket: Bucket, keep: int, days: int) -> None:
     gone = partial(expire_copies, bucket, datetime.now(UTC), keep=keep, days=days)
     for old in await anyio.to_thread.run_sync(gone):
         print(f"removed {bucket.shown}base/{old}, which was older than {days} days")
-    for old in await anyio.to_thread.run_sync(expire_stream, bucket):
-        print(f"removed {bucket.shown}wal/{old}, which no backup there needs")
+    try:
+        for old in await anyio.to_thread.run_sync(expire_stream, bucket):
+            print(f"removed {bucket.shown}wal/{old}, which no backup there needs")
+    except Fatal as damaged:
+        if damaged.exit_code is not ExitCode.DATA:
+            raise
+        print(
+            f"recio: note: {damaged}: nothing of the stream there goes until somebody has looked",
+            file=sys.stderr,
+        )
 
 
 @asynccontextmanager

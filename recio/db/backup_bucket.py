@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -122,9 +122,22 @@ def put(bucket: Bucket, backup: Backup) -> str:
     check_sums(backup)
     place = f"{bucket.prefix}base/{backup.folder.name}/"
     files = sorted(backup.folder.iterdir(), key=lambda each: (each.name == FACTS, each.name))
-    for each in files:
-        sent(bucket, each, place + each.name)
+    try:
+        for each in files:
+            sent(bucket, each, place + each.name)
+    except Fatal:
+        # What broke off is no copy: in a bucket that is full it would keep the next one out.
+        with suppress(Fatal):
+            _remove(bucket, backup.folder.name, keys_below(bucket, f"base/{backup.folder.name}/"))
+        raise
     return f"{SCHEME}{bucket.name}/{place}"
+
+
+def _remove(bucket: Bucket, name: str, files: Sequence[str]) -> None:
+    """The facts first: half a copy is none."""
+    with told_by(bucket.shown):
+        for each in sorted(files, key=lambda file: file != FACTS):
+            bucket.client.delete_object(Bucket=bucket.name, Key=f"{bucket.prefix}base/{name}/{each}")
 
 
 def sent(bucket: Bucket, file: Path, key: str) -> None:
@@ -213,11 +226,8 @@ def expire_copies(bucket: Bucket, now: datetime, *, keep: int, days: int) -> lis
     old = [
         name for name in files if name not in kept and (began := _began(name)) is not None and began < before
     ]
-    with told_by(bucket.shown):
-        for name in old:
-            # The facts first: half a copy is none.
-            for each in sorted(files[name], key=lambda file: file != FACTS):
-                bucket.client.delete_object(Bucket=bucket.name, Key=f"{bucket.prefix}base/{name}/{each}")
+    for name in old:
+        _remove(bucket, name, files[name])
     return old
 
 

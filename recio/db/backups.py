@@ -78,9 +78,10 @@ def places_in(directory: Path) -> list[Path]:
 
 
 def read_backup(folder: Path) -> Backup:
+    """Raises Fatal for one without its facts, or of which nobody can tell what stream it needs."""
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        return Backup(
+        found = Backup(
             folder=folder,
             kind=Kind(facts["kind"]),
             database=facts["database"],
@@ -90,6 +91,12 @@ def read_backup(folder: Path) -> Backup:
         )
     except (OSError, ValueError, KeyError) as error:
         raise Fatal(f"{folder} is no whole backup: its {FACTS} cannot be read", ExitCode.DATA) from error
+    try:
+        if found.kind is Kind.BASE:
+            first_segment(found)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise Fatal(f"{folder} is no whole backup: its {MANIFEST} cannot be read", ExitCode.DATA) from error
+    return found
 
 
 async def take(

@@ -24,7 +24,7 @@ from recio.db.cluster import SUPERUSER, make_cluster, remove_drafts
 from recio.db.placement import Place, place
 from recio.db.pool import alongside, close
 from recio.db.server_programs import TOOL_LIMIT, last_words, run_program, tail
-from recio.errors import BadConfig, ExitCode, Fatal, of_the_machine
+from recio.errors import BadConfig, DatabaseAway, ExitCode, Fatal, of_the_machine
 
 DATABASE = "recio"  # the one that a daemon of a data directory uses, where no demo does
 PORT = 5432
@@ -33,6 +33,8 @@ ANY_SERVER = "target_session_attrs=any&sslnegotiation=postgres&gsslib=gssapi&krb
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 CONNECT_LIMIT = 5.0
 START_LIMIT = 60.0
+START_LOOK = 30
+"""Host seconds after which pg_ctl waits no longer; the server goes on starting."""
 STOP_LIMIT = 20
 NUMBERED_WITHIN, STOP_AGAIN = 2.0, 0.1
 LEFT_WITHIN = 1.0
@@ -40,7 +42,13 @@ LEFT_WITHIN = 1.0
 LOG_LIMIT = 8 * 1024 * 1024
 """Bytes after which the server's log is set aside; one old log is kept."""
 LOG_CHECK_SECONDS = 60.0
+STILL_AT_IT = "stopped waiting"
+"""What pg_ctl says where it, and not the server, has given up."""
 RETRY_SIGNS = ("shared memory block", "postmaster.pid", "is still in use")
+
+
+class StillStarting(DatabaseAway):
+    """A server that does what it must before it serves, and was given no more time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +136,11 @@ async def embedded_server(root: Path, *, make: bool = True) -> AsyncGenerator[Em
             await stop_embedded(server)
 
 
-async def start_embedded(root: Path, *, make: bool = True) -> EmbeddedServer:
-    """Find the server running, or recover and start it, or make it; idempotent. Cancelled, it leaves none running."""
+async def start_embedded(root: Path, *, make: bool = True, within: float = START_LIMIT) -> EmbeddedServer:
+    """Find the server running, or recover and start it, or make it; idempotent. Cancelled, it leaves none running.
+
+    Raises StillStarting for one that is at it after `within` host seconds, and leaves it so.
+    """
     try:
         server = EmbeddedServer(place=await anyio.to_thread.run_sync(place, root))
         async with _alone(server):
@@ -140,16 +151,16 @@ async def start_embedded(root: Path, *, make: bool = True) -> EmbeddedServer:
                 await make_cluster(server.place, server.data_dir)
             await anyio.to_thread.run_sync(_check_owner, server)
             await anyio.to_thread.run_sync(_check_version, server)
-        await _start_whole(server)
+        await _start_whole(server, within)
     except OSError as error:
         raise of_the_machine(f"the embedded database under {root} cannot be used: {error}", error) from error
     return server
 
 
-async def _start_whole(server: EmbeddedServer) -> None:
+async def _start_whole(server: EmbeddedServer, within: float) -> None:
     try:
         async with _alone(server):
-            await _start(server)
+            await _start(server, within)
     except anyio.get_cancelled_exc_class():
         with anyio.CancelScope(shield=True):
             await stop_embedded(server)
@@ -278,29 +289,43 @@ def _major_version(binaries: Path) -> str | None:
 # --- making, starting ---------------------------------------------------------------------------
 
 
-async def _start(server: EmbeddedServer) -> None:
+async def _start(server: EmbeddedServer, within: float) -> None:
     if await answers(server):
         return
     os.close(_open_private(server, server.log_path))
     await anyio.to_thread.run_sync(shorten_log, server)
     said = ""
-    with anyio.move_on_after(START_LIMIT):
+    with anyio.move_on_after(within) as limit:
         while True:
             await anyio.to_thread.run_sync(_drop_stale_locks, server)
             done = await run_program(
                 server.place,
                 "pg_ctl",
-                *("-D", server.data_dir.name, "-w", "-t", "30", "-l", server.log_path.name),
+                *("-D", server.data_dir.name, "-w", "-t", str(START_LOOK), "-l", server.log_path.name),
                 *("-o", f"-k {shlex.quote(str(server.socket_dir))}", "start"),
             )
-            if await answers(server):
+            if await answers(server) or (STILL_AT_IT in done.stdout and await _came_up(server)):
                 return
             said = last_words(done.stdout) + "; " + tail(server.log_path)
             if done.returncode != 0 and not any(sign in said for sign in RETRY_SIGNS):
                 break
             # Backends of a killed server may still be leaving: their memory must go first.
             await anyio.sleep(0.2)
+    if limit.cancelled_caught:
+        raise StillStarting(
+            f"the embedded database in {server.data_dir} does not serve within {within:.0f} s: {tail(server.log_path)}"
+        )
     raise Fatal(f"the embedded database in {server.data_dir} does not start: {said}", ExitCode.TEMPORARY)
+
+
+async def _came_up(server: EmbeddedServer) -> bool:
+    """False: it ended instead. A slow disk takes its time to have all files written before changes are done again."""
+    while not await answers(server):
+        await anyio.to_thread.run_sync(_drop_stale_locks, server)
+        if not (server.data_dir / "postmaster.pid").exists():
+            return False
+        await anyio.sleep(0.2)
+    return True
 
 
 def _drop_stale_locks(server: EmbeddedServer) -> None:

@@ -43,7 +43,11 @@ _SHADOW = """
 _IMPORTED = """
     SELECT t.mode, t.mode || ' ' || t.ticker || ' ' || t.number AS number, coalesce(l.strategy, '') AS strategy, t.ticker, t.side,
         t.quantity, t.entry_cost, t.exit_proceeds, t.payout, t.fees, t.opened_at, NULL::timestamptz AS closes_at, t.closed_at,
-        CASE WHEN t.exit_proceeds > 0 THEN 'exit' ELSE 'settlement' END AS ended_by, '' AS why, NULL AS probability,
+        CASE WHEN t.payout IS NULL AND t.closed_at IS NULL THEN 'unknown' WHEN t.payout > 0 THEN 'settlement'
+            WHEN t.payout IS NULL OR t.exit_proceeds = 0 OR t.quantity > (
+                SELECT sum(p.quantity) FROM imported_trade_fills AS p
+                WHERE p.mode = t.mode AND p.ticker = t.ticker AND p.number = t.number AND p.is_exit
+            ) THEN 'settlement' ELSE 'exit' END AS ended_by, '' AS why, NULL AS probability,
         l.close_method AS exit_reason, NULL AS result
     FROM imported_trades AS t LEFT JOIN imported_ledger_rows AS l ON l.mode = t.mode AND l.key = t.ledger_key
 """

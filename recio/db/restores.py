@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
+import errno
 import os
 import shutil
 import tarfile
+import zlib
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from recio.db.backups import (
 from recio.db.client_programs import Client
 from recio.db.connection import Connection, transaction
 from recio.db.dumps import restore_dump
-from recio.db.embedded import DATABASE, EmbeddedServer, start_embedded, stop_embedded
+from recio.db.embedded import DATABASE, EmbeddedServer, StillStarting, start_embedded, stop_embedded
 from recio.db.encryption import SUFFIX, Identity, decrypt, refuse_wrong_key
 from recio.db.newer_tables import steps_to_run_on
 from recio.db.placement import place
@@ -42,11 +43,14 @@ from recio.db.server_programs import last_words, run_program, tail
 from recio.errors import BadConfig, ExitCode, Fatal
 from recio.scratch import scratch_folder
 
+NO_ROOM = os.strerror(errno.ENOSPC)
 RECOVERY_LIMIT = 3600.0
 MEGABYTE = 1_000_000
 SPARE_BYTES = 500 * MEGABYTE
 """What stays free for whoever shares the disk."""
 RECOVERY_POLL = 0.1
+NO_ARCHIVE = "false"
+"""The command that fetches a file: all that there are lie in their place already."""
 _RECOVERY = ("restore_command", "recovery_target_time", "recovery_target_action")
 _HEAD = "SELECT seq, at, seal FROM audit_log ORDER BY seq DESC LIMIT 1"
 _SEAL = "SELECT seal FROM audit_log WHERE seq = $1"
@@ -156,7 +160,16 @@ async def _loaded(backup: Backup, readable: Path, server: EmbeddedServer) -> Non
     try:
         await restore_dump(client, readable / DUMP)
     except (Fatal, asyncpg.PostgresError) as error:
-        raise Fatal(f"the backup {backup.folder} cannot be restored: {error}", ExitCode.DATA) from error
+        raise _refused(f"the backup {backup.folder} cannot be restored: {error}") from error
+
+
+def _refused(said: str) -> Fatal:
+    """A disk that another program has filled meanwhile says nothing against the backup."""
+    if NO_ROOM in said:
+        return Fatal(
+            f"{said}; nothing is wrong with the backup: make room, and restore again", ExitCode.TEMPORARY
+        )
+    return Fatal(said, ExitCode.DATA)
 
 
 async def _unpacked(
@@ -167,13 +180,16 @@ async def _unpacked(
     data = where.data_dir
     try:
         await anyio.to_thread.run_sync(_extract, backup, readable, data)
-    except (OSError, EOFError, tarfile.TarError, gzip.BadGzipFile) as error:
-        raise Fatal(f"the backup {backup.folder} cannot be unpacked: {error}", ExitCode.DATA) from error
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        raise _refused(f"the backup {backup.folder} cannot be unpacked: {error}") from error
     await anyio.to_thread.run_sync(_hand_over, data, where.account and (where.account.uid, where.account.gid))
     verified = await run_program(where, "pg_verifybackup", "--exit-on-error", data.name)
     if verified.returncode != 0:
         raise Fatal(f"the backup {backup.folder} is damaged: {last_words(verified.stderr)}", ExitCode.DATA)
-    await anyio.to_thread.run_sync(_follow, data, wal, at)
+    try:
+        await anyio.to_thread.run_sync(_follow, data, wal, at)
+    except OSError as error:
+        raise _refused(f"the stream of changes cannot be copied: {error}") from error
     await anyio.to_thread.run_sync(_hand_over, data, where.account and (where.account.uid, where.account.gid))
 
 
@@ -209,7 +225,7 @@ def _follow(data: Path, wal: Path | None, at: datetime | None) -> None:
         if not target.exists() or _reach(each) > _reach(target):
             shutil.copyfile(each, target)
             target.chmod(0o600)
-    lines = ["restore_command = 'false'", "recovery_target_action = 'promote'"]
+    lines = [f"restore_command = '{NO_ARCHIVE}'", "recovery_target_action = 'promote'"]
     if at is not None:
         lines.append(f"recovery_target_time = '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'")
     with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
@@ -224,18 +240,23 @@ def _reach(segment: Path) -> int:
 
 async def _recovered(root: Path, at: datetime | None) -> EmbeddedServer:
     """Started, and through with what it has to do again. Raises Fatal where the stream does not reach `at`."""
-    server: EmbeddedServer | None = None
+    server = EmbeddedServer(place=await anyio.to_thread.run_sync(place, root))
     try:
-        server = await start_embedded(root, make=False)
+        await start_embedded(root, make=False, within=RECOVERY_LIMIT)
         await _promoted(server)
     except (Fatal, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        if server is not None:
-            await stop_embedded(server)  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
-        said = tail(server.log_path) if server else str(error)
+        await stop_embedded(server)  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
+        said = tail(server.log_path)
+        if isinstance(error, StillStarting | TimeoutError):
+            raise Fatal(
+                f"what changed since the backup was not done again within {RECOVERY_LIMIT / 60:.0f} minutes: {said};"
+                " restore on a faster disk, or once this one has less to do",
+                ExitCode.TEMPORARY,
+            ) from error
         reach = f" to {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
-        raise Fatal(
-            f"the backup could not be followed{reach}: {said}; an earlier --at, or another backup, may be reached",
-            ExitCode.DATA,
+        raise _refused(
+            f"the backup could not be followed{reach}: {said}"
+            + ("" if NO_ROOM in said else "; an earlier --at, or another backup, may be reached")
         ) from error
     return server
 

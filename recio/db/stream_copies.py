@@ -18,7 +18,7 @@ from recio.db.backups import stream_in
 from recio.db.connection import Connection, transaction
 from recio.db.wal_bucket import PARTIAL
 from recio.db.wal_stream import SLOT
-from recio.errors import Fatal, Transient
+from recio.errors import ExitCode, Fatal, Transient
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 EVERY = 10.0
@@ -88,7 +88,7 @@ class Sender:
     def send_new(self) -> None:
         """The unfinished file last: what is there has no gap. Raises BadConfig and Fatal."""
         if self.there is None:
-            self.first = wal_bucket.oldest_needed(self.bucket) or ""
+            self.first = self._oldest_needed()
             self.there = set(wal_bucket.files_in(self.bucket))
         for each in self.waiting():
             wal_bucket.send(self.bucket, each, self.recipients)
@@ -98,6 +98,16 @@ class Sender:
                 self.there.discard(each.name + PARTIAL)
         for each in self.folder.glob(f"*{PARTIAL}"):
             self._send_unfinished(each)
+
+    def _oldest_needed(self) -> str:
+        """Where a copy there is damaged all is sent: it says nothing against what comes now. Raises BadConfig and Fatal."""
+        try:
+            return wal_bucket.oldest_needed(self.bucket) or ""
+        except Fatal as error:
+            if error.exit_code is not ExitCode.DATA:
+                raise
+            log.warning("all of the stream is sent", why=str(error))
+            return ""
 
     def _send_unfinished(self, file: Path) -> None:
         try:

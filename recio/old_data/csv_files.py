@@ -34,7 +34,7 @@ def table_of(path: Path, mode: str | None, name: str = "", shown: str = "") -> O
                 lines = csv.reader(lines_of(file), strict=True, delimiter=delimiter)
                 next(lines)
                 for number, row in enumerate(lines, 2):
-                    if not row:
+                    if not "".join(row).strip() and len(row) < 2:
                         continue
                     if len(row) != len(header):
                         raise BrokenSource(

@@ -51,7 +51,7 @@ def candidates(given: Path, refuse: Refuse) -> Iterator[Path]:
     if not given.is_dir():
         yield given
         return
-    for folder, files in _walk(given, refuse, set()):
+    for folder, files in _walk(given, refuse, set(), ()):
         for name in files:
             lower = name.lower()
             if lower.startswith("._"):
@@ -60,11 +60,16 @@ def candidates(given: Path, refuse: Refuse) -> Iterator[Path]:
                 yield folder / name
 
 
-def _walk(folder: Path, refuse: Refuse, entered: set[Path]) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder once with its files, also where a link leads: data was moved to other disks."""
+def _walk(
+    folder: Path, refuse: Refuse, entered: set[Path], above: tuple[Path, ...]
+) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder once with its files, also where a link leads: data was moved to other disks.
+
+    `above`: the folders that it was reached through. One that holds any of them is reached by a link up, to all of a disk.
+    """
     real = folder.resolve()
-    if any(each == real or real in each.parents for each in entered):
-        return  # been there; or a link up, to all of a disk
+    if real in entered or any(real in each.parents for each in above):
+        return
     entered.add(real)
     try:
         inside = sorted(folder.iterdir())
@@ -75,7 +80,7 @@ def _walk(folder: Path, refuse: Refuse, entered: set[Path]) -> Iterator[tuple[Pa
     yield folder, [each.name for each in inside if each not in below]
     for each in below:
         if not {each.name.lower(), each.resolve().name.lower()} & PASSED_BY:
-            yield from _walk(each, refuse, entered)
+            yield from _walk(each, refuse, entered, (*above, real))
 
 
 def mode_of(path: Path, given: Path) -> str | None:

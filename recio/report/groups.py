@@ -29,7 +29,9 @@ def groups(series: Mapping[str, str]) -> Mapping[str, Group]:
         "probability": lambda trade: _tenth(trade.probability),
         "time_left": _time_left,
         "ended_by": lambda trade: trade.ended_by,
-        "exit_reason": lambda trade: trade.exit_reason or "held to the end",
+        "exit_reason": lambda trade: (
+            trade.exit_reason or ("held to the end" if trade.ended_by == "settlement" else UNKNOWN)
+        ),
     }
 
 

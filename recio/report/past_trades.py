@@ -37,7 +37,7 @@ class PastTrade:
     closed_at: datetime | None
     """None while it is held, or where an old row does not say."""
     ended_by: str
-    """exit or settlement; empty while it is held."""
+    """exit or settlement; empty while it is held; unknown where old data does not say that it ended."""
     exit_reason: str
     probability: Decimal | None
     """What the model gave the side that was bought."""

@@ -42,6 +42,20 @@ IMPORTED = """
     FROM generate_series(1, 4) AS i CROSS JOIN unnest(ARRAY['prod', 'demo']) AS mode
 """
 
+ENDS = """
+    INSERT INTO imported_trades (mode, ticker, number, side, source, quantity, entry_cost, exit_proceeds, payout, fees,
+        net_pnl, opened_at, closed_at, doubtful, ledger_key, disagreements)
+    SELECT 'prod', 'END-' || name, 1, 'no', 'fills', 2, 0.8, got, paid, 0.04, got + paid - 0.84, TIMESTAMPTZ '2025-08-01 20:00Z', ended,
+        false, NULL, '[]'
+    FROM (VALUES ('held', 0, NULL, NULL), ('lost', 0, 0, now()), ('part', 0.4, 0, now()), ('sold', 0.9, 0, now()),
+        ('sold-for', NULL, 0, now()), ('worth', 0, NULL, now())) AS trade (name, got, paid, ended);
+    INSERT INTO imported_fills (mode, fill_id, order_id, ticker, side, action, quantity, price, fee, at, doubtful, trust)
+    SELECT 'prod', 'sale-' || name, 'o', 'END-' || name, 'no', 'sell', sold, 0.45, 0, now(), false, 3
+    FROM (VALUES ('part', 1), ('sold', 2)) AS sale (name, sold);
+    INSERT INTO imported_trade_fills (mode, ticker, number, fill_id, is_exit, quantity, price, fee)
+    SELECT 'prod', ticker, 1, fill_id, true, quantity, price, fee FROM imported_fills WHERE fill_id LIKE 'sale-%';
+"""
+
 
 @pytest.fixture
 async def config(pool: Pool, database_dsn: str, tmp_path: Path) -> Path:
@@ -92,6 +106,31 @@ async def test_the_list_and_the_report_are_of_the_same_trades(config: Path):
     assert sum(Decimal(each["net_pnl"]) for each in ended) == Decimal(report["net_pnl"])
     lines = (await recio(config, "trades")).stdout.decode().splitlines()
     assert len(lines) == len(rows)
+
+
+async def test_an_imported_trade_is_told_by_how_it_ended_and_by_no_end_that_nobody_knows(
+    config: Path, pool: Pool
+):
+    """An old row may be settled with a part of it sold before, and one of which the data says no end has none."""
+    async with transaction(pool) as connection:
+        await connection.execute(ENDS)
+    listed = await recio(config, "trades", "--kind", "imported", "--ticker", "END", "--csv")
+    rows = csv.DictReader(io.StringIO(listed.stdout.decode()))
+    assert {each["ticker"]: each["ended_by"] for each in rows} == {
+        "END-held": "unknown",
+        "END-lost": "settlement",
+        "END-part": "settlement",
+        "END-sold": "exit",
+        "END-sold-for": "exit",
+        "END-worth": "settlement",
+    }
+    report = await told(config, "--kind", "imported", "--ticker", "END")
+    assert {name: each["trades"] + each["unknown"] for name, each in report["by_ended_by"].items()} == {
+        "exit": 2,
+        "settlement": 3,
+        "unknown": 1,
+    }
+    assert {*report["by_exit_reason"]} == {"held to the end", "unknown"}
 
 
 async def test_a_time_without_a_zone_is_refused_with_what_to_write(config: Path):

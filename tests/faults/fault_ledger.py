@@ -69,6 +69,17 @@ def _database_row(report: Report) -> str:
     )
 
 
+def _restores_row(report: Report) -> str:
+    took, place = report["rto_seconds"], "in memory" if report["in_memory"] else "on a disk"
+    return (
+        f"| a backup restored to drawn instants of a stream of changes, each proven and its rows counted |"
+        f" {report['restores']:,} restores {place} of {report['asked_for']:,} asked for, {report['rows']:,} rows in"
+        f" {report['span_seconds']} s, seed {report['seed']}; proven {_seconds(took['median'])} (median) to"
+        f" {_seconds(took['longest'])} after the start at load {report['load'][2]:g} | {len(report['failed'])} |"
+        f" {report['commit']} | `{COMMANDS['restores']}` |"
+    )
+
+
 def _reads_row(report: Report) -> str:
     slowest = max((each["longest"] for each in report["took_seconds"].values()), default=None)
     sold = report["took_seconds"].get("stop", {}).get("median")
@@ -150,6 +161,7 @@ ROWS = {
     "fault-grid": _grid_row,
     "random-kills": _kills_row,
     "kill-database": _database_row,
+    "restores": _restores_row,
     "read-faults": _reads_row,
     "bad-day": _day_row,
     "model": _model_row,

@@ -62,6 +62,14 @@ def test_a_link_up_does_not_lead_over_the_whole_disk(tmp_path: Path):
     assert imported(root)["refused"] == []
 
 
+def test_a_link_to_a_part_of_the_data_hides_nothing_of_the_rest(tmp_path: Path):
+    """As one that somebody made for convenience, whose name comes before that of the folder it leads into."""
+    old.recio_folder(tmp_path, fills=FILLS, trades=[old.trade(1, "yes", 10, 0.6)])
+    (tmp_path / "accounts").symlink_to(tmp_path / "backend" / "data" / "users" / "user_0001" / "accounts")
+    kinds = [each["kind"] for each in imported(tmp_path)["sources"]]
+    assert sorted(kinds) == ["fills", "orders", "settlements", "trades"]
+
+
 def test_a_link_to_keys_is_passed_by(tmp_path: Path):
     keys = tmp_path / "credentials"
     keys.mkdir()
@@ -131,6 +139,12 @@ def test_an_export_may_be_parted_by_other_characters(tmp_path: Path, delimiter: 
     path = tmp_path / "fills.csv"
     path.write_bytes(b"\xef\xbb\xbf" + f"{HEADER}\r\n{ROW}\r\n".replace(",", delimiter).encode())
     assert imported(path)["trades"][0]["entry_cost"] == "6.000000"
+
+
+def test_an_export_may_end_with_lines_of_blanks(tmp_path: Path):
+    path = tmp_path / "fills.csv"
+    path.write_text(f"{HEADER}\n{ROW}\n\n  \n")
+    assert kept(imported(path)) == 1
 
 
 @pytest.mark.parametrize("name", ["x.csv.gz", "x.sql.gz", "x.csv", "x.sql"])

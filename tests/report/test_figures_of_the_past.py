@@ -90,6 +90,8 @@ def test_a_trade_is_found_under_what_a_trader_calls_it():
     assert told["probability"] == "0.50 to 0.60"
     assert told["time_left"] == "3 to 7 min"
     assert told["exit_reason"] == "held to the end"
+    sold = replace(WON, ended_by="exit")  # on paper, where the reason is not kept
+    assert groups(SERIES)["exit_reason"](sold) == "unknown"
     assert told["day"] == f"{WON.closed_at:%Y-%m-%d}"
 
 
