@@ -113,7 +113,7 @@ def decide(
 
     if trade.state is not TradeState.OPEN or trade.held <= 0:
         return holds(f"{trade.state}")
-    reader, remaining = Reader(model), (trade.closes_at - now).total_seconds()
+    reader, remaining = Reader(model), _left(trade, board, now)
     if controls.flatten is not None:
         seen = _context(trade, board, prices, remaining, settings, now, reader)
         return _flatten(trade, board, _flattened(trade, controls.flatten, seen), before, settings, now)
@@ -144,6 +144,12 @@ def decide(
             return ExitDecision(outcome=outcome, remembered=kept)
         case Sell() as sell:
             return _carry_out(trade, board, sell, before, settings, now)
+
+
+def _left(trade: TradeView, board: MarketBoard | None, now: datetime) -> float:
+    """Seconds to the close by the venue's clock, where ours is ahead of it: what may still be sold is not given up."""
+    ahead = 0.0 if board is None else max(0.0, -(board.clock_offset or 0.0))
+    return (trade.closes_at - now).total_seconds() + ahead
 
 
 def _flattened(trade: TradeView, halt: Halt, seen: ExitContext) -> Sell:
@@ -209,7 +215,7 @@ def _flatten(
     """As any sale where a bid can be seen; where none can, at the least price: what is unseen may still be there."""
     view = market_on(board, trade.ticker)
     is_blind = board is None or view is None or view.book is None or _is_old(board, settings, now)
-    if not is_blind or now >= trade.closes_at or _hindered(board, view, unknown_market=""):
+    if not is_blind or _left(trade, board, now) <= 0 or _hindered(board, view, unknown_market=""):
         return _carry_out(trade, board, sell, before, settings, now)
     unseen = changed(sell, why=f"{sell.why}; no bid can be seen: at the least price")
     return _sell(trade, view, None, unseen, before, settings, now)
@@ -224,7 +230,7 @@ def _carry_out(
     now: datetime,
 ) -> ExitDecision:
     """Sell, again and again until nothing is held or the market has closed; what hinders it is said."""
-    if now >= trade.closes_at:
+    if _left(trade, board, now) <= 0:
         closed = Holds(trade_id=trade.trade_id, sentence="the market has closed, left to settlement")
         return ExitDecision(outcome=closed, remembered=before)
     view = market_on(board, trade.ticker)
