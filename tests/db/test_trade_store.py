@@ -56,8 +56,10 @@ from recio.units import (
     Side,
     TradeId,
     VenueOrderId,
+    money,
     price_decimal,
     price_text,
+    quantity,
 )
 from tests.builders import EVENT, NOW, TICKER, account, open_trades
 from tests.runs import begun, live_trade, placed_entry, placed_exit, rows_say
@@ -137,6 +139,14 @@ async def opened(connection: Connection, writer: Writer, side: Side = Side.YES) 
     book_side = BookSide.BID if side is Side.YES else BookSide.ASK
     await trade_store.record_fact(connection, fill(1000, side=book_side), NOW)
     return (await live_trade(connection, NOW)).trade_id
+
+
+async def test_the_largest_amounts_that_can_be_read_have_room_in_the_rows(
+    connection: Connection, writer: Writer
+):
+    largest = replace(fill(quantity("99999999999.99"), price=9999), fee=money("99999999999.999999"))
+    changes = await trade_store.record_fact(connection, largest, NOW)
+    assert changes.is_new
 
 
 @pytest.mark.parametrize("status", list(VenueOrderStatus))

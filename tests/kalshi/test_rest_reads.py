@@ -65,9 +65,15 @@ async def test_a_cursor_that_repeats_is_noticed():
             await account.fills(venue.rest(), None)
 
 
-async def test_a_row_with_a_field_out_of_its_unit_is_set_aside_with_its_market_and_never_rounded():
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [("count_fp", "1.505"), ("count_fp", "100000000000.00"), ("fee_cost", "999999999999999999.000000")],
+)
+async def test_a_row_with_a_field_out_of_its_unit_is_set_aside_with_its_market_and_never_rounded(
+    field: str, written: str
+):
     broken = fills(0, "")
-    broken["fills"][0]["count_fp"] = "1.505"  # type: ignore[index]
+    broken["fills"][0][field] = written  # type: ignore[index]
     async with local_venue(pages(broken)) as venue:
         rest = venue.rest()
         assert len(await account.fills(rest, rest.clock.utc())) == len(broken["fills"]) - 1  # type: ignore[arg-type]
