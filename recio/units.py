@@ -56,6 +56,8 @@ class UnitError(ValueError):
 
 PLAIN_DECIMAL = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{0,18}))?", re.ASCII)
 """Digits and a point: no exponent, no blanks, nothing that could be rounded or overflow on the way."""
+MOST_DIGITS = 11
+"""Before the point: every row, and every product with a price, has room for it."""
 
 
 @lru_cache(maxsize=65_536)
@@ -64,6 +66,8 @@ def _scaled(text: str, digits: int, what: str) -> int:
     if found is None:
         raise UnitError(f"{what} {text[:40]!r} is not a plain decimal number")
     sign, whole, decimals = found[1], found[2], (found[3] or "").rstrip("0")
+    if len(whole.lstrip("0")) > MOST_DIGITS:
+        raise UnitError(f"{what} {text!r} is more than there can be")
     if len(decimals) > digits:
         raise UnitError(f"{what} {text!r} has more than {digits} decimals")
     return int(f"{sign}{whole}{decimals.ljust(digits, '0')}")

@@ -21,6 +21,7 @@ from recio.settings.contradictions import bought_only_to_be_sold, bought_unwatch
 from recio.settings.strategies import Stage
 from recio.settings.trading import EntrySection
 from recio.settings.venue import USUAL_KEY_ID, Environment
+from recio.texts import counted
 from recio.units import Money, Price, Quantity, money_decimal, price_text, quantity_text
 from recio.web.reach import reach_of
 
@@ -130,8 +131,12 @@ def _risked(config: Config) -> Iterator[str]:
         )
     manual = of_order(risk.max_contracts_per_order, HIGHEST, risk)
     yield _line("order", manual, f"recio trade: {_words(risk.max_contracts_per_order, HIGHEST)}")
-    yield _line("event", risk.max_event_cost_dollars, f"{risk.max_entries_per_event} entries")
-    yield _line("open", risk.max_open_cost_dollars, f"{risk.max_open_trades} trades at the same time")
+    yield _line("event", risk.max_event_cost_dollars, counted(risk.max_entries_per_event, "entry", "entries"))
+    yield _line(
+        "open",
+        risk.max_open_cost_dollars,
+        f"{counted(risk.max_open_trades, 'trade', 'trades')} at the same time",
+    )
     yield _line("day", risk.max_daily_loss_dollars, "since midnight UTC; what is open counts as lost")
     yield "a limit that was lower at the last start stays lower until recio limits grant"
 

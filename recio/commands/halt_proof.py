@@ -22,6 +22,7 @@ from recio.db.identity import bound_to
 from recio.errors import BadConfig, ExitCode
 from recio.messages.controls import HaltLevel, HaltVerification
 from recio.messages.orders import TradeView
+from recio.texts import counted
 from recio.units import TradeId
 
 SEEN_WITHIN = 3.0
@@ -100,7 +101,7 @@ async def _proof(watched: Watched) -> ExitCode:
         if check is not None and check.verified_after is not None:
             print(
                 f"verified at the venue: nothing of ours rests ({check.verified_after:.2f} s after the halt,"
-                f" {check.cancelled} orders cancelled)",
+                f" {counted(check.cancelled, 'order', 'orders')} cancelled)",
                 flush=True,
             )
             return ExitCode.OK

@@ -23,6 +23,7 @@ from recio.db import halts
 from recio.db.connection import transaction
 from recio.errors import ExitCode
 from recio.messages.controls import Halt, HaltLevel
+from recio.texts import counted
 
 RESOLUTION = "recio resume --by NAME"
 DONE = {HaltLevel.HALT: "halted", HaltLevel.FLATTEN: "flattened", HaltLevel.STOP: "stopped"}
@@ -69,7 +70,11 @@ async def resume(place: Installation, by: str, truth: _Truth) -> ExitCode:
             async with transaction(pool) as connection:
                 causes = await halts.clear_all(connection, market_clock(place.data_dir).utc(), by)
                 runs = await daemon_runs(connection)
-            truth.sentence = f"{len(causes)} halts were cleared" if causes else "nothing was halted"
+            truth.sentence = (
+                f"{counted(len(causes), 'halt was', 'halts were')} cleared"
+                if causes
+                else "nothing was halted"
+            )
     print("\n".join(f"cleared: {cause}" for cause in causes) if causes else "nothing was halted")
     if causes:
         follows = (

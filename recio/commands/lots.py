@@ -18,6 +18,7 @@ from recio.db.lots import CENT, ledger_says, markets
 from recio.errors import ExitCode, Fatal
 from recio.report.lots import COLUMNS, Lot, differs, lot_row, lots_of, totals
 from recio.report.text import cells
+from recio.texts import counted
 from recio.units import money_decimal
 
 
@@ -71,7 +72,7 @@ async def _all(place: Installation) -> tuple[list[Lot], list[str]]:
             ExitCode.DATA,
         )
     told.append(
-        f"{len(every)} lots; cash {money_decimal(ledger[0])} and fees {money_decimal(ledger[1])} as in the ledger"
+        f"{counted(len(every), 'lot', 'lots')}; cash {money_decimal(ledger[0])} and fees {money_decimal(ledger[1])} as in the ledger"
     )
     return every, told
 

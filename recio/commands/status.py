@@ -24,6 +24,7 @@ from recio.db import halts
 from recio.db.connection import transaction
 from recio.db.identity import bound_to
 from recio.errors import ExitCode, Fatal
+from recio.texts import counted
 
 WIDTH, NAMED = 80, 8
 ANSWERS_WITHIN = 5.0
@@ -130,7 +131,11 @@ def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
 
 def _alerts(said: dict[str, Any]) -> str:
     channels, on = said.get("channels", []), said.get("open", [])
-    whom = f"{len(channels)} channels" if channels else "nobody is called (alerts.channels_path)"
+    whom = (
+        f"{counted(len(channels), 'channel', 'channels')}"
+        if channels
+        else "nobody is called (alerts.channels_path)"
+    )
     ping = f"; ping {said['ping']}" if said.get("ping") else ""
     return f"{'; '.join(each['cause'] for each in on) or 'none on'}; {whom}{ping}"
 
@@ -159,7 +164,7 @@ async def _show_rows(place: Installation, other: dict[str, Any] | None, *, as_js
         _line("halts", "; ".join(f"{each.level}: {each.cause}" for each in active) or "none"),
         _line(
             "held",
-            f"{len(held)} positions, by the rows; no stop looks after them"
+            f"{counted(len(held), 'position', 'positions')}, by the rows; no stop looks after them"
             if held
             else "nothing, by the rows",
         ),

@@ -229,7 +229,8 @@ async def _record_order(connection: Connection, seen: OrderSeen, now: datetime) 
     order = await orders.by_venue_id(connection, seen.venue_order_id)
     if order is None and seen.client_order_id is not None:
         order = await orders.by_client_id(connection, seen.client_order_id)
-    if order is None:
+    if order is None or seen.filled > order.quantity:
+        # More than was asked for is no word about it: it stays unproven, which is told, and no other waits for that.
         return NOTHING
     return await move_order(
         connection,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from recio import units
+from recio.errors import Transient
 from recio.kalshi import account_bodies, historical
 from recio.kalshi.account_bodies import (
     FillBody,
@@ -35,6 +36,7 @@ PRIMARY = "0"
 NOT_ITS_OWN = (400, 403)
 """How a key is answered that names a subaccount which is not its own."""
 POSITIONS, FILLS, ORDERS = "positions", "fills", "orders"
+SHARDS = "shards of the balance"
 """The lists by which rows that were set aside are asked for."""
 
 
@@ -77,7 +79,7 @@ class _ShardBalance(msgspec.Struct):
 
 class _Balance(msgspec.Struct):
     balance_dollars: str
-    balance_breakdown: list[_ShardBalance] | None = None
+    balance_breakdown: list[msgspec.Raw] | None = None
 
 
 class _RestingRow(msgspec.Struct):
@@ -113,7 +115,7 @@ async def balances(rest: KalshiRest, exchange_index: int | None = None) -> Shard
     A key that is locked to one subaccount is told the sum alone: then `exchange_index` is asked for by itself.
     """
     found = await rest.read(BALANCE_PATH, _Balance)
-    by_shard = _by_shard(found.balance_breakdown)
+    by_shard = _by_shard(rest, found.balance_breakdown or (), exchange_index)
     if not by_shard and exchange_index is not None:
         of_shard = await rest.read(BALANCE_PATH, _Balance, {"exchange_index": str(exchange_index)})
         by_shard = {exchange_index: _cash(of_shard)}
@@ -213,11 +215,13 @@ def _resting_order(row: _RestingRow) -> RestingOrder | None:
 
 
 def _worst_cost(row: _RestingRow) -> Money:
+    """Never below nothing, whatever is written there: what a person may still pay frees nothing of the limits."""
     remaining = read_amount(units.quantity, row.remaining_count_fp, "remaining_count_fp")
     if row.book_side is None or row.yes_price_dollars is None:
-        return Money(remaining * units.PAYOUT_PER_UNIT)
+        return Money(max(0, remaining) * units.PAYOUT_PER_UNIT)
     price = read_amount(units.price, row.yes_price_dollars, "yes_price_dollars")
-    return units.notional(price if row.book_side is BookSide.BID else units.complement(price), remaining)
+    cost = units.notional(price if row.book_side is BookSide.BID else units.complement(price), remaining)
+    return max(Money(0), cost)
 
 
 def external_cost(
@@ -242,5 +246,13 @@ def _cash(said: _Balance) -> Money:
     return read_amount(units.money, said.balance_dollars, "balance_dollars")
 
 
-def _by_shard(rows: list[_ShardBalance] | None) -> dict[int, Money]:
-    return {each.exchange_index: read_amount(units.money, each.balance, "balance") for each in rows or ()}
+def _by_shard(rest: KalshiRest, rows: Iterable[msgspec.Raw], exchange_index: int | None) -> dict[int, Money]:
+    """A row about another shard that cannot be read costs nobody anything. Raises Transient where it may be about this one."""
+    found = dict(rest.set_aside.readable(SHARDS, rows, _ShardBalance, _of_shard))
+    if exchange_index is not None and exchange_index not in found and rest.set_aside.hides(SHARDS):
+        raise Transient(f"GET {BALANCE_PATH}: what lies on shard {exchange_index} cannot be read")
+    return found
+
+
+def _of_shard(row: _ShardBalance) -> tuple[int, Money]:
+    return row.exchange_index, read_amount(units.money, row.balance, "balance")

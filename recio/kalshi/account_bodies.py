@@ -107,7 +107,8 @@ def order_from_row(each: OrderBody) -> OrderSeen:
 
 
 def position_from_row(each: PositionBody) -> tuple[Ticker, Quantity, Money]:
-    """Market, signed position, + YES and - NO, and its cost: the venue's own figure, or the whole payout where it gives none."""
+    """Market, signed position, + YES and - NO, and its cost: the venue's own figure, or the whole payout where it gives none,
+    or one below nothing, which would free what limits bound."""
     quantity = read_amount(units.quantity, each.position_fp, "position_fp")
     return Ticker(each.ticker), quantity, _cost(each, quantity)
 
@@ -121,6 +122,6 @@ def list_params(since: datetime | None, ticker: Ticker | None = None) -> dict[st
 
 
 def _cost(each: PositionBody, quantity: Quantity) -> Money:
-    if each.market_exposure_dollars is None:
-        return Money(abs(quantity) * PAYOUT_PER_UNIT)
-    return read_amount(units.money, each.market_exposure_dollars, "market_exposure_dollars")
+    told = each.market_exposure_dollars
+    cost = None if told is None else read_amount(units.money, told, "market_exposure_dollars")
+    return Money(abs(quantity) * PAYOUT_PER_UNIT) if cost is None or cost < 0 else cost

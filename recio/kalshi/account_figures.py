@@ -17,6 +17,7 @@ from recio.messages.account import ForgottenOrder, OrderSeen, PositionDifference
 from recio.messages.orders import OpenTrades
 from recio.rules.account.reconcile import MarketLedger, compare
 from recio.test_hooks.crash_points import CrashPoint, reached
+from recio.texts import counted
 from recio.units import Money, Ticker, money_decimal
 
 SIGN_OF_LIFE = 1.0
@@ -161,8 +162,11 @@ def unsettled(rest: KalshiRest, trades: OpenTrades) -> tuple[Ticker, ...]:
 
 def sentence_of(balance: Money, positions: int, differences: int, compared: int, unread: int) -> str:
     """What a comparison found, for a person."""
-    found = f"balance ${money_decimal(balance):,.2f}, {positions} positions, {differences} differences, compared {compared} times"
-    return found + (f"; {unread} rows could not be read" if unread else "")
+    found = f"balance ${money_decimal(balance):,.2f}, {counted(positions, 'position', 'positions')},"
+    found += (
+        f" {counted(differences, 'difference', 'differences')}, compared {counted(compared, 'time', 'times')}"
+    )
+    return found + (f"; {counted(unread, 'row', 'rows')} could not be read" if unread else "")
 
 
 async def wait_telling(told: Callable[[], None]) -> None:

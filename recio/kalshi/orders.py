@@ -29,8 +29,9 @@ from recio.units import (
     quantity_text,
 )
 
-SELF_TRADE = "taker_at_cross"
-"""When two of our own orders meet, the one that came second ends."""
+ENTRY_MEETS_OWN, EXIT_MEETS_OWN = "taker_at_cross", "maker"
+"""Where an order meets one that rests of the same account, which only a person can have made: an entry ends, and what a sale
+meets ends instead of it. A bid that somebody rests must not keep a stop from selling."""
 
 
 class TimeInForce(StrEnum):
@@ -111,7 +112,7 @@ def order_body(order: NewOrder) -> dict[str, object]:
         "count": quantity_text(order.quantity),
         "price": price_text(order.price),
         "time_in_force": order.time_in_force.value,
-        "self_trade_prevention_type": SELF_TRADE,
+        "self_trade_prevention_type": EXIT_MEETS_OWN if order.reduce_only else ENTRY_MEETS_OWN,
     }
     if order.reduce_only:
         body["reduce_only"] = True

@@ -70,6 +70,7 @@ class KalshiSocket:
     transport: WSTransport
     inbox: Inbox
     clock: Clock
+    venue_clock: VenueClock
     idle_timeout_seconds: float
     last_heard: datetime
     """Market time of the last frame or ping."""
@@ -119,20 +120,25 @@ class KalshiSocket:
             raise Transient(f"socket: {command.name} could not be sent: {self.inbox.why_ended}")
 
     def _note_age(self, frames: Sequence[Frame | BadFrame], now: datetime) -> None:
-        """The newest stamp of these frames speaks for them all, but not for books where it is of something else."""
+        """The newest stamp of these frames speaks for them all, but not for books where it is of something else.
+
+        Stamps are the venue's: a clock of ours that is known to be wrong makes nothing old, and nothing fresh.
+        """
+        offset = self.venue_clock.offset
+        there = now + timedelta(seconds=offset.proven if offset else 0.0)
         newest: datetime | None = None
         for frame in reversed(frames):
             stamp = _stamp(frame)
             newest = newest or stamp
             if stamp is not None and isinstance(frame, BookDeltaSeen):
-                late = max(timedelta(0), now - stamp)
+                late = max(timedelta(0), there - stamp)
                 self._books_late = late, now + late
                 break
         if newest is None:
             return
         self.stamp = newest
         books, until = self._books_late or (timedelta(0), now)
-        self.delay = max(timedelta(0), now - newest, books if now <= until else timedelta(0))
+        self.delay = max(timedelta(0), there - newest, books if now <= until else timedelta(0))
 
 
 def _parsed(message: bytes, now: datetime) -> Frame | BadFrame:
@@ -192,6 +198,7 @@ async def open_socket(
         transport=transport,
         inbox=inbox,
         clock=clock,
+        venue_clock=venue_clock,
         idle_timeout_seconds=idle_timeout_seconds,
         last_heard=clock.utc(),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from recio.messages.account import FillSeen
 from recio.report.lots import Lot, Settled, lots_of
+from recio.texts import counted
 from recio.units import FillId, Money, Ticker, money_decimal, price_text, quantity_text
 
 
@@ -167,7 +168,9 @@ def statement_text(found: Statement) -> str:
     lines += [f"{each['day']:<12}{each['ours']:>16}{each['theirs']:>16}" for each in told["by_day"]]
     lines.append(f"{'cash now':<12}{told['cash']['ours'] or '-':>16}{told['cash']['theirs'] or '-':>16}")
     if found.older:
-        lines.append(f"{found.older} fills of the venue are from before these books began")
+        lines.append(
+            f"{counted(found.older, 'fill of the venue is', 'fills of the venue are')} from before these books began"
+        )
     lines += [
         f"{each['what']} {each['name']}: {each['field']} is {each['ours'] or 'missing'} here and {each['theirs'] or 'missing'}"
         " at the venue"
@@ -175,7 +178,7 @@ def statement_text(found: Statement) -> str:
     ]
     lines.append(
         f"{told['fills']} fills and {told['settlements']} settlements: "
-        + (f"{len(found.differences)} differences" if found.differences else "equal to the last hundredth of a cent")
+        + (f"{counted(len(found.differences), 'difference', 'differences')}" if found.differences else "equal to the last hundredth of a cent")
     )  # fmt: skip
     return "\n".join(lines)
 

@@ -189,7 +189,7 @@ class AccountSync:
             await self._compare(memory, say)
             fault = memory.round.end()
             if fault:
-                memory.sentence = f"{fault}; compared {memory.compared} times before"
+                memory.sentence = f"{fault}; comparisons before: {memory.compared}"
                 with anyio.move_on_after(memory.round.wait):
                     await wait_telling(lambda: say(memory.sentence))
             elif self._in_a_hurry():

@@ -40,6 +40,7 @@ from recio.rules.health.conditions import task_limit
 from recio.settings.config import Config
 from recio.supervisor import DISPENSABLE, HealthByTask, Say, State
 from recio.test_hooks.freeze_points import Task, cycle_of
+from recio.texts import counted
 from recio.wires import Reads, Takes, Writes
 
 LOOK_EVERY = 1.0
@@ -240,6 +241,10 @@ class Alerts:
 
     def _sentence(self, look: _Look) -> str:
         view = self.dispatcher.view()
-        channels = f"{len(view.channels)} channels" if view.channels else "nobody is called: no channel"
+        channels = (
+            f"{counted(len(view.channels), 'channel', 'channels')}"
+            if view.channels
+            else "nobody is called: no channel"
+        )
         unwritten = f"; rows wait: {look.unwritten}" if look.unwritten else ""
-        return f"{channels}; {len(view.open)} alerts on{unwritten}"
+        return f"{channels}; {counted(len(view.open), 'alert', 'alerts')} on{unwritten}"

@@ -396,5 +396,5 @@ def _markets_of(series: str) -> str:
 def _sentence(known: _Known, reads: RepeatedReads) -> str:
     events = len({each.event_ticker for each in known.markets.values()})
     failing = [each for each in reads.ages.values() if each.fault]
-    fails = f"; {len(failing)} reads fail: {failing[0].name}: {failing[0].fault}" if failing else ""
-    return f"{len(known.markets)} markets of {events} events are known{fails}"
+    fails = f"; reads that fail: {len(failing)}, {failing[0].name}: {failing[0].fault}" if failing else ""
+    return f"markets known: {len(known.markets)}, events: {events}{fails}"

@@ -31,6 +31,7 @@ from recio.rules.account.reconcile import is_ours
 from recio.settings.risk import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
+from recio.texts import counted
 from recio.units import Quantity
 from recio.wires import Reads, Writes
 
@@ -101,7 +102,9 @@ class KillSwitch:
         await self._keep_group(memory, halted=bool(seen.halts))
         if any(halt.level is HaltLevel.FLATTEN for halt in halts):
             await self._note_flat(halts, memory)
-        return f"{len(halts)} halts, nothing of ours rests" if halts else "nothing is halted"
+        return (
+            f"{counted(len(halts), 'halt', 'halts')}, nothing of ours rests" if halts else "nothing is halted"
+        )
 
     async def _carry_out(self, halt: Halt, memory: _Memory, say: Say) -> None:
         began = self._venue_time()

@@ -325,7 +325,7 @@ class TradeManager:
         if sentence or seen != memory.shown:
             self.open_trades.set(seen)
             memory.shown = seen
-        say(sentence or f"{len(seen.trades)} live trades, {len(seen.orders)} orders without a proven end")
+        say(sentence or f"live trades: {len(seen.trades)}; orders without a proven end: {len(seen.orders)}")
 
     async def _mark_unanswered(self, memory: _Memory) -> None:
         reached(CrashPoint.UNANSWERED_BEGUN)

@@ -56,8 +56,10 @@ from recio.units import (
     Side,
     TradeId,
     VenueOrderId,
+    money,
     price_decimal,
     price_text,
+    quantity,
 )
 from tests.builders import EVENT, NOW, TICKER, account, open_trades
 from tests.runs import begun, live_trade, placed_entry, placed_exit, rows_say
@@ -137,6 +139,34 @@ async def opened(connection: Connection, writer: Writer, side: Side = Side.YES) 
     book_side = BookSide.BID if side is Side.YES else BookSide.ASK
     await trade_store.record_fact(connection, fill(1000, side=book_side), NOW)
     return (await live_trade(connection, NOW)).trade_id
+
+
+async def test_the_largest_amounts_that_can_be_read_have_room_in_the_rows(
+    connection: Connection, writer: Writer
+):
+    largest = replace(fill(quantity("99999999999.99"), price=9999), fee=money("99999999999.999999"))
+    changes = await trade_store.record_fact(connection, largest, NOW)
+    assert changes.is_new
+
+
+@pytest.mark.parametrize("status", list(VenueOrderStatus))
+async def test_a_count_of_more_than_was_asked_for_moves_nothing_and_a_possible_one_still_does(
+    connection: Connection, writer: Writer, status: VenueOrderStatus
+):
+    order = await entry(connection, writer)
+    unanswered = OrderUnknown(client_order_id=order.client_order_id, why="no answer", at=NOW)
+    await trade_store.record_outcome(connection, unanswered)
+    seen = OrderSeen(
+        venue_order_id=VENUE_ID,
+        client_order_id=order.client_order_id,
+        ticker=TICKER,
+        status=status,
+        filled=Quantity(1100),
+        remaining=Quantity(0),
+    )
+    assert await trade_store.record_fact(connection, seen, NOW) == trade_store.NOTHING
+    changes = await trade_store.record_fact(connection, replace(seen, filled=Quantity(1000)), NOW)
+    assert changes.is_new
 
 
 async def test_an_entry_is_a_trade_an_order_and_an_audit_log_row_before_anything_is_sent(

@@ -473,6 +473,34 @@ LIMITS = (
 
 EXITS = (
     _guard(
+        "a bid that a person rests keeps no sale from selling",
+        "recio/kalshi/orders.py",
+        "EXIT_MEETS_OWN if order.reduce_only else ENTRY_MEETS_OWN",
+        "ENTRY_MEETS_OWN",
+        PLACING,
+    ),
+    _guard(
+        "the time to a close by our clock and the venue's",
+        "recio/rules/decision/exit.py",
+        "return min(ours, theirs), max(ours, theirs)",
+        "return ours, ours",
+        "tests/rules/test_exit_rules.py",
+    ),
+    _guard(
+        "a book is as old as the venue's clock says",
+        "recio/kalshi/socket.py",
+        "there = now + timedelta(seconds=offset.proven if offset else 0.0)",
+        "there = now",
+        "tests/kalshi/test_socket_frames.py",
+    ),
+    _guard(
+        "a count of more than was asked for moves no order",
+        "recio/db/trade_store.py",
+        "if order is None or seen.filled > order.quantity:",
+        "if order is None:",
+        TRADE_ROWS,
+    ),
+    _guard(
         "a stop is judged by the bid while price or model are missing",
         "recio/rules/decision/exit_reasons.py",
         "        or (seen.is_blind and _blind_stop(seen, blind_since, settings, now))\n",

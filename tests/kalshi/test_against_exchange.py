@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -93,6 +94,25 @@ async def resting(rest: KalshiRest, order: NewOrder) -> Resting:
 
 def named(order: NewOrder, venue_order_id: VenueOrderId) -> Resting:
     return Resting(venue_order_id=venue_order_id, ticker=order.ticker, exchange_index=order.exchange_index)
+
+
+async def test_a_bid_that_a_person_rests_keeps_no_sale_from_what_others_bid(tmp_path: Path):
+    async with exchange(tmp_path, members=2) as rest:
+        market = await open_market(rest)
+        venue = simulated(read_credentials(tmp_path / "member-2"))
+        other = replace(rest, signer=venue.signer)
+        await resting(other, new(market, book_side=BookSide.ASK, price=Price(5000)))
+        at_once = TimeInForce.IMMEDIATE_OR_CANCEL
+        bought = await create(rest, new(market, price=Price(5000), time_in_force=at_once), wait_seconds=5)
+        assert isinstance(bought, OrderAccepted)
+        assert bought.filled == 300
+        await resting(other, new(market, price=Price(4000)))
+        by_hand = await resting(rest, new(market, price=Price(4500)))
+        stop = new(market, book_side=BookSide.ASK, price=Price(3000), time_in_force=at_once, reduce_only=True)
+        sold = await create(rest, stop, wait_seconds=5)
+        assert isinstance(sold, OrderAccepted)
+        assert sold.filled == 300
+        assert (await one_order(rest, by_hand.venue_order_id))["status"] == VenueOrderStatus.CANCELED
 
 
 async def test_a_resting_order_is_made_read_changed_and_cancelled_once(tmp_path: Path):

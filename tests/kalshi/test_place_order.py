@@ -253,6 +253,7 @@ async def test_the_body_is_exact_bounded_and_never_rests():
         await place(venue.rest(), ORDER)
         await place(venue.rest(), replace(ORDER, reduce_only=True, exchange_index=None))
     assert (bodies[1]["reduce_only"], "exchange_index" in bodies[1]) == (True, False)
+    assert bodies[1]["self_trade_prevention_type"] == "maker"
     assert bodies[:1] == [
         {
             "ticker": "KX-1",

@@ -65,13 +65,59 @@ async def test_a_cursor_that_repeats_is_noticed():
             await account.fills(venue.rest(), None)
 
 
-async def test_a_row_with_a_field_out_of_its_unit_is_set_aside_with_its_market_and_never_rounded():
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [("count_fp", "1.505"), ("count_fp", "100000000000.00"), ("fee_cost", "999999999999999999.000000")],
+)
+async def test_a_row_with_a_field_out_of_its_unit_is_set_aside_with_its_market_and_never_rounded(
+    field: str, written: str
+):
     broken = fills(0, "")
-    broken["fills"][0]["count_fp"] = "1.505"  # type: ignore[index]
+    broken["fills"][0][field] = written  # type: ignore[index]
     async with local_venue(pages(broken)) as venue:
         rest = venue.rest()
         assert len(await account.fills(rest, rest.clock.utc())) == len(broken["fills"]) - 1  # type: ignore[arg-type]
         assert (rest.set_aside.count, rest.set_aside.tickers(account.FILLS)) == (1, {"K"})
+
+
+@pytest.mark.parametrize(
+    ("remaining", "price"), [("-3.00", "0.5000"), ("-3.00", None), ("3.00", "-0.5000"), ("-0.01", "0.0100")]
+)
+async def test_an_order_at_rest_below_nothing_is_known_and_frees_nothing_of_the_limits(
+    remaining: str, price: str | None
+):
+    row = {
+        "order_id": "o",
+        "ticker": "K",
+        "status": "resting",
+        "remaining_count_fp": remaining,
+        "book_side": "bid",
+        "yes_price_dollars": price,
+    }
+    async with local_venue(pages({"orders": [row], "cursor": ""})) as venue:
+        (found,) = await account.resting(venue.rest())
+    assert (found.resting.ticker, found.worst_cost) == ("K", 0)
+
+
+async def test_a_position_that_cost_less_than_nothing_counts_with_its_whole_payout():
+    row = {"ticker": "K", "position_fp": "-3.00", "market_exposure_dollars": "-1.500000"}
+    async with local_venue(pages({"market_positions": [row], "cursor": ""})) as venue:
+        assert (await account.positions(venue.rest())).costs == {"K": 3_000_000}
+
+
+async def test_a_shard_whose_balance_cannot_be_read_costs_only_those_who_ask_for_it():
+    body = {
+        "balance_dollars": "98.0186",
+        "balance_breakdown": [
+            {"exchange_index": 3, "balance": None},
+            {"exchange_index": 2, "balance": "8.0186"},
+        ],
+    }
+    async with local_venue(pages(body, body)) as venue:
+        rest = venue.rest()
+        assert await account.balance(rest, 2) == 8_018_600
+        with pytest.raises(Transient, match="shard 3"):
+            await account.balance(rest, 3)
 
 
 async def test_balance_is_that_of_the_shard():

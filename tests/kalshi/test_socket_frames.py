@@ -25,6 +25,7 @@ from recio.kalshi.signing import KeyProof
 from recio.kalshi.socket import BadFrame, open_socket
 from recio.kalshi.subscriptions import Command, Subscriptions
 from recio.kalshi.venue_clock import VenueClock
+from recio.rules.health.clock_offset import Offset
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.units import Side, Ticker
 from tests.kalshi.local_venue import SIGNER, LocalVenue, answers, local_venue
@@ -301,6 +302,33 @@ async def test_a_stream_that_lags_behind_shows_how_old_its_data_is():
         assert socket.stamp == datetime.fromtimestamp(stamp // 1000, UTC).replace(
             microsecond=stamp % 1000 * 1000
         )
+
+
+@pytest.mark.parametrize(("venue_is_ahead_by", "stamped_ago", "old"), [(-40.0, 41.0, 1.0), (40.0, 0.0, 40.0)])
+async def test_how_old_data_is_goes_by_the_venues_clock_where_ours_is_known_to_be_wrong(
+    venue_is_ahead_by: float, stamped_ago: float, old: float
+):
+    stamp = int((datetime.now(UTC) - timedelta(seconds=stamped_ago)).timestamp() * 1000)
+
+    async def stamping(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        change = {
+            "market_ticker": "K",
+            "price_dollars": "0.5",
+            "delta_fp": "1",
+            "side": "yes",
+            "ts_ms": stamp,
+        }
+        await socket.send_str(frame(type="orderbook_delta", seq=1, msg=change).decode())
+        await socket.receive()
+        return socket
+
+    async with local_venue(stamping) as venue, await _speak(venue) as socket:
+        socket.venue_clock.offset = Offset(nearest=venue_is_ahead_by, uncertainty=0.2)
+        with anyio.fail_after(30):
+            await socket.receive()
+        assert timedelta(seconds=old - 0.3) <= socket.delay < timedelta(seconds=old + 25)
 
 
 async def test_a_ping_is_life_but_no_frame():

@@ -217,6 +217,33 @@ def test_where_it_is_unknown_whether_a_market_goes_on_a_stop_and_a_flatten_ask_t
     assert isinstance(cycle(trade(), None, controls=FLATTEN, board=blind), CloseIntent)
 
 
+@pytest.mark.parametrize("ours_is_ahead_by", [0.0, 40.0])
+@pytest.mark.parametrize(
+    "halts", [(), (Halt(level=HaltLevel.FLATTEN, cause="by hand", since=NOW, by="me", resolution="-"),)]
+)
+def test_a_sale_is_given_up_at_the_close_by_the_venues_clock_and_not_by_one_that_is_ahead_of_it(
+    ours_is_ahead_by: float, halts: tuple[Halt, ...]
+):
+    at = NOW + timedelta(minutes=10, seconds=10)  # ten seconds after the close, by our clock
+    seen = replace(
+        board(view(levels=book(bid=500, ask=700)), heard_at=at),
+        clock_offset=-ours_is_ahead_by if ours_is_ahead_by else 40.0,
+    )
+    falls = section(ExitSection, stop_price_dollars=Decimal("0.10"), stop_probability="off")
+    sold = cycle(trade(), None, board=seen, settings=falls, controls=TradingControls(halts=halts), now=at)
+    assert isinstance(sold, CloseIntent if ours_is_ahead_by else Holds)
+
+
+@pytest.mark.parametrize(("venue_is_ahead_by", "sells"), [(40.0, True), (0.0, False), (-40.0, False)])
+def test_a_time_stop_comes_in_time_by_the_venues_clock_where_ours_is_behind(
+    venue_is_ahead_by: float, sells: bool
+):
+    at = NOW + timedelta(minutes=9)  # a minute before the close, by our clock
+    seen = replace(board(view(), heard_at=at), clock_offset=venue_is_ahead_by)
+    settings = section(ExitSection, time_stop_seconds_to_close=30, stop_probability="off")
+    assert isinstance(cycle(trade(), None, board=seen, settings=settings, now=at), CloseIntent) is sells
+
+
 def test_a_flatten_tries_again_after_a_while_and_not_at_every_turn():
     sale = cycle(trade(), None, controls=FLATTEN)
     assert isinstance(sale, CloseIntent)

@@ -18,6 +18,7 @@ from recio.rules.account.exposure import cost_at_worst, cost_of
 from recio.rules.account.lifecycle import RECENT, UNPROVEN
 from recio.rules.account.refusals import REFUSED_BEFORE, next_try, said
 from recio.settings.risk import RiskSection
+from recio.texts import counted
 from recio.units import (
     ONE_DOLLAR,
     EventTicker,
@@ -205,20 +206,21 @@ def _counts(intent: OpenIntent, trades: OpenTrades, limits: RiskSection) -> Deni
     entries = trades.entries_by_event.get(intent.event_ticker, 0)
     if entries >= limits.max_entries_per_event:
         return Denied(
-            limit="max_entries_per_event", reason=f"{entries} entries were made in {intent.event_ticker}"
+            limit="max_entries_per_event",
+            reason=f"{counted(entries, 'entry was', 'entries were')} made in {intent.event_ticker}",
         )
     live = sum(trade.state is not TradeState.VOID for trade in trades.trades)
     if live >= limits.max_open_trades:
-        return Denied(limit="max_open_trades", reason=f"{live} trades are open")
+        return Denied(limit="max_open_trades", reason=counted(live, "trade is open", "trades are open"))
     if trades.orders_last_minute >= limits.max_orders_per_minute:
         return Denied(
             limit="max_orders_per_minute",
-            reason=f"{trades.orders_last_minute} orders were sent within the last minute",
+            reason=f"{counted(trades.orders_last_minute, 'order was', 'orders were')} sent within the last minute",
         )
     if trades.losses_in_a_row >= limits.max_consecutive_losses:
         return Denied(
             limit="max_consecutive_losses",
-            reason=f"{trades.losses_in_a_row} trades in a row lost; recio resume counts anew",
+            reason=f"{counted(trades.losses_in_a_row, 'trade', 'trades')} in a row lost; recio resume counts anew",
         )
     return None
 

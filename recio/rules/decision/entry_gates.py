@@ -18,6 +18,7 @@ from recio.rules.decision import momentum_pause
 from recio.rules.decision.momentum_pause import NO_PAUSES, Pauses
 from recio.rules.market.quotes import is_crossed
 from recio.settings.trading import EntrySection
+from recio.texts import beside, counted
 from recio.units import Price, price_text
 
 GATES = (
@@ -98,7 +99,7 @@ def spot_gate(
     if age > settings.max_price_age_seconds:
         return Waits(
             gate="price age",
-            sentence=f"price is {age:.1f} s old (limit {settings.max_price_age_seconds:g} s)",
+            sentence=f"price is {beside(settings.max_price_age_seconds, age, 1)} s old (limit {settings.max_price_age_seconds:g} s)",
         )
     return _spike(view, price, settings, now, pauses) or price
 
@@ -133,12 +134,12 @@ def market_gate(view: MarketView, settings: EntrySection, remaining: float) -> W
     if remaining < settings.min_seconds_to_close:
         return Waits(
             gate="too late",
-            sentence=f"{remaining:.0f} s to the close (at least {settings.min_seconds_to_close:g} s wanted)",
+            sentence=f"{beside(settings.min_seconds_to_close, remaining)} s to the close (at least {settings.min_seconds_to_close:g} s wanted)",
         )
     if remaining > settings.max_seconds_to_close:
         return Waits(
             gate="too early",
-            sentence=f"{remaining:.0f} s to the close (at most {settings.max_seconds_to_close:g} s wanted)",
+            sentence=f"{beside(settings.max_seconds_to_close, remaining)} s to the close (at most {settings.max_seconds_to_close:g} s wanted)",
         )
     return None
 
@@ -151,7 +152,8 @@ def book_gate(
     age = (now - heard_at).total_seconds()
     if age > settings.max_book_age_seconds:
         return Waits(
-            gate="book age", sentence=f"book is {age:.1f} s old (limit {settings.max_book_age_seconds:g} s)"
+            gate="book age",
+            sentence=f"book is {beside(settings.max_book_age_seconds, age, 1)} s old (limit {settings.max_book_age_seconds:g} s)",
         )
     if is_crossed(view):
         return Waits(gate="book", sentence="book is crossed for the moment")
@@ -183,7 +185,10 @@ def own_gate(view: MarketView, trades: OpenTrades, settings: EntrySection, now: 
             )
     entries, most = trades.entries_by_market.get(ticker, 0), settings.max_entries_per_market
     if most is not None and entries >= most:
-        return Waits(gate="re-entry", sentence=f"{entries} entries were made on this market (at most {most})")
+        return Waits(
+            gate="re-entry",
+            sentence=f"{counted(entries, 'entry was', 'entries were')} made on this market (at most {most})",
+        )
     last = trades.last_entry_at.get(ticker)
     if last is not None and (now - last).total_seconds() < settings.cooldown_seconds:
         return Waits(

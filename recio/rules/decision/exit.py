@@ -113,9 +113,9 @@ def decide(
 
     if trade.state is not TradeState.OPEN or trade.held <= 0:
         return holds(f"{trade.state}")
-    reader, remaining = Reader(model), (trade.closes_at - now).total_seconds()
+    reader, (soonest, remaining) = Reader(model), _left(trade, board, now)
     if controls.flatten is not None:
-        seen = _context(trade, board, prices, remaining, settings, now, reader)
+        seen = _context(trade, board, prices, soonest, settings, now, reader)
         return _flatten(trade, board, _flattened(trade, controls.flatten, seen), before, settings, now)
     if (asked := controls.close_of(trade.trade_id)) is not None:
         why = f"close asked for by {asked.by}" + (f": {asked.why}" if asked.why else "")
@@ -127,7 +127,7 @@ def decide(
     closed = _switch(settings, controls)
     if closed:
         return holds(closed)
-    seen = _context(trade, board, prices, remaining, settings, now, reader)
+    seen = _context(trade, board, prices, soonest, settings, now, reader)
     match judge(trade.side, seen, before.falling_since, settings, now, before.blind_since):
         case Keep(is_unguarded=True) as keep:
             kept = changed(before, falling_since=keep.falling_since, blind_since=keep.blind_since, reason="")
@@ -144,6 +144,13 @@ def decide(
             return ExitDecision(outcome=outcome, remembered=kept)
         case Sell() as sell:
             return _carry_out(trade, board, sell, before, settings, now)
+
+
+def _left(trade: TradeView, board: MarketBoard | None, now: datetime) -> tuple[float, float]:
+    """Seconds to the close by our clock and the venue's, the fewer first: in time by either, and given up by neither alone."""
+    ours = (trade.closes_at - now).total_seconds()
+    theirs = ours - (0.0 if board is None else board.clock_offset or 0.0)
+    return min(ours, theirs), max(ours, theirs)
 
 
 def _flattened(trade: TradeView, halt: Halt, seen: ExitContext) -> Sell:
@@ -209,7 +216,7 @@ def _flatten(
     """As any sale where a bid can be seen; where none can, at the least price: what is unseen may still be there."""
     view = market_on(board, trade.ticker)
     is_blind = board is None or view is None or view.book is None or _is_old(board, settings, now)
-    if not is_blind or now >= trade.closes_at or _hindered(board, view, unknown_market=""):
+    if not is_blind or _left(trade, board, now)[1] <= 0 or _hindered(board, view, unknown_market=""):
         return _carry_out(trade, board, sell, before, settings, now)
     unseen = changed(sell, why=f"{sell.why}; no bid can be seen: at the least price")
     return _sell(trade, view, None, unseen, before, settings, now)
@@ -224,7 +231,7 @@ def _carry_out(
     now: datetime,
 ) -> ExitDecision:
     """Sell, again and again until nothing is held or the market has closed; what hinders it is said."""
-    if now >= trade.closes_at:
+    if _left(trade, board, now)[1] <= 0:
         closed = Holds(trade_id=trade.trade_id, sentence="the market has closed, left to settlement")
         return ExitDecision(outcome=closed, remembered=before)
     view = market_on(board, trade.ticker)

@@ -12,6 +12,7 @@ import msgspec
 
 from recio.messages.prices import Momentum
 from recio.settings.trading import ExitSection
+from recio.texts import beside
 from recio.units import ONE_DOLLAR, Price, Side, price_text
 
 
@@ -77,7 +78,7 @@ def judge(
     """The first reason to sell, in a fixed order, or what the position is kept for."""
     if seen.held_for < settings.min_hold_seconds and not _is_floored(seen, settings):
         return Keep(
-            sentence=f"held for {seen.held_for:.0f} s, at least {settings.min_hold_seconds:g} s wanted"
+            sentence=f"held for {beside(settings.min_hold_seconds, seen.held_for)} s, at least {settings.min_hold_seconds:g} s wanted"
         )
     return (
         _time_stop(seen, settings)

@@ -16,6 +16,7 @@ from recio.messages.orders import OpenTrades, OrderState, OrderView
 from recio.messages.prices import Prices, SourceState
 from recio.settings.config import Config
 from recio.settings.system import HealthSection
+from recio.texts import beside
 
 RECONCILED_LIMIT_FACTOR = 4
 NEARLY_FULL = 0.75
@@ -126,7 +127,7 @@ def _of_account(seen: Figures, config: Config) -> Iterator[Condition]:
         yield Condition(
             kind=Kind.RECONCILIATION_STALE,
             name=Kind.RECONCILIATION_STALE,
-            detail=f"last compared {age:.0f} s ago (limit {limit:.0f} s)",
+            detail=f"last compared {beside(limit, age)} s ago (limit {limit:g} s)",
             clears="a complete comparison",
         )
     yield from _of_books_kept(seen.account)
@@ -174,7 +175,7 @@ def _of_orders(seen: Figures, trades: OpenTrades, limit: float) -> Iterator[Cond
         yield Condition(
             kind=Kind.ORDER_UNANSWERED,
             name=Kind.ORDER_UNANSWERED,
-            detail=f"an order has waited {waited:.0f} s for what came of it (limit {limit:g} s)",
+            detail=f"an order has waited {beside(limit, waited)} s for what came of it (limit {limit:g} s)",
             clears="its answer, or its proven end",
         )
 
@@ -239,7 +240,7 @@ def _old(seen: Figures, read: VenueRead, limit: float) -> str:
     if read.confirmed_at is None:
         return "" if read.may_be_missing else "not read yet"
     age, most = (seen.now - read.confirmed_at).total_seconds() / seen.speed, read.every + limit
-    return f"last read {age:.0f} s ago (limit {most:g} s)" if age > most else ""
+    return f"last read {beside(most, age)} s ago (limit {most:g} s)" if age > most else ""
 
 
 def _of_market(seen: Figures, config: Config) -> Iterator[Condition]:
@@ -274,7 +275,7 @@ def _of_clock(seen: Figures, config: Config) -> Iterator[Condition]:
         yield Condition(
             kind=Kind.CLOCK_OFF,
             name=Kind.CLOCK_OFF,
-            detail=f"this machine's clock is {-offset:+.2f} s off the venue's (limit {limit:g} s)",
+            detail=f"this machine's clock is {'-' if offset > 0 else '+'}{beside(limit, abs(offset), 2)} s off the venue's (limit {limit:g} s)",
             clears="a clock that agrees with the venue's",
         )
 
@@ -296,7 +297,7 @@ def _of_books(seen: Figures, board: MarketBoard, limit: float) -> Iterator[Condi
         yield Condition(
             kind=Kind.BOOKS_SILENT,
             name=Kind.BOOKS_SILENT,
-            detail=f"nothing heard of any book for {age:.0f} s (limit {limit:g} s)",
+            detail=f"nothing heard of any book for {beside(limit, age)} s (limit {limit:g} s)",
             clears="any message of the venue's socket",
         )
 
@@ -318,7 +319,7 @@ def _of_machine(seen: Figures, limits: HealthSection) -> Iterator[Condition]:
         yield Condition(
             kind=Kind.LOOP_LATE,
             name=Kind.LOOP_LATE,
-            detail=f"a cycle came {seen.loop_lag * 1000:.0f} ms late (limit {limits.max_loop_lag_seconds * 1000:.0f} ms)",
+            detail=f"a cycle came {beside(limits.max_loop_lag_seconds * 1000, seen.loop_lag * 1000)} ms late (limit {limits.max_loop_lag_seconds * 1000:.0f} ms)",
             clears="a cycle in time",
         )
     if seen.free_bytes is not None and seen.free_bytes < limits.min_free_disk_megabytes * MEGABYTE:
@@ -351,7 +352,7 @@ def _of_database(seen: Figures, limits: HealthSection) -> Iterator[Condition]:
         yield Condition(
             kind=Kind.DATABASE_SLOW,
             name=Kind.DATABASE_SLOW,
-            detail=f"a read takes {seen.database_seconds:.1f} s (limit {limits.max_database_seconds:g} s)",
+            detail=f"a read takes {beside(limits.max_database_seconds, seen.database_seconds, 1)} s (limit {limits.max_database_seconds:g} s)",
             clears="a fast read",
         )
     if seen.database_read_only:
@@ -369,7 +370,7 @@ def _of_tasks(seen: Figures, limit: float) -> Iterator[Condition]:
             yield Condition(
                 kind=Kind.TASK_FROZEN,
                 name=f"{name} frozen",
-                detail=f"no cycle for {age:.0f} s (limit {limit:g} s)",
+                detail=f"no cycle for {beside(limit, age)} s (limit {limit:g} s)",
                 clears="a cycle",
             )
     for name, fault in seen.tasks_down.items():

@@ -13,6 +13,7 @@ from recio.rules.account.cash import cash_cause
 from recio.rules.account.reconcile import difference_cause, lasting_causes
 from recio.rules.account.refusals import is_refused_for_good, said
 from recio.settings.risk import RiskSection
+from recio.texts import counted
 from recio.units import ClientOrderId
 
 COMPARE = "compare with the venue's own page, then: recio resume"
@@ -112,10 +113,10 @@ def _look_at(order: ForgottenOrder, account: AccountView) -> str:
     stood_for = [each for each in account.unrecorded if not each.rests and _parts(each)[0] == tag]
     held = sorted({each.ticker for each in stood_for if account.positions.get(each.ticker)})
     if not held:
-        return f"of {len(stood_for)} such orders nothing is held now: {COMPARE}"
+        return f"of {counted(len(stood_for), 'such order', 'such orders')} nothing is held now: {COMPARE}"
     others = f" and {len(held) - NAMED} more" if len(held) > NAMED else ""
     return (
-        f"what {len(stood_for)} such orders made on {', '.join(held[:NAMED])}{others} has no stop: sell it by hand there,"
+        f"what {counted(len(stood_for), 'such order', 'such orders')} made on {', '.join(held[:NAMED])}{others} has no stop: sell it by hand there,"
         f" or keep it to its settlement; {COMPARE}"
     )
 
@@ -133,7 +134,7 @@ def _too_many_losses(seen: Seen, trades: OpenTrades, told: Told) -> Iterator[Hal
         most = seen.limits.max_consecutive_losses
         yield _halt(
             seen,
-            f"{trades.losses_in_a_row} trades in a row lost (risk.max_consecutive_losses = {most})",
+            f"{counted(trades.losses_in_a_row, 'trade', 'trades')} in a row lost (risk.max_consecutive_losses = {most})",
             "look at the trades, then: recio resume, which counts anew",
         )
 

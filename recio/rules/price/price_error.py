@@ -14,6 +14,7 @@ from decimal import Decimal
 from statistics import median
 
 from recio.rules.price.price_sources import BASIS_SECONDS, Basis, Limits
+from recio.texts import beside
 
 SHARED, OWN = 0.81, 0.58
 """Of a source's usual distance from the index: what all sources have in common, and what is each one's own.
@@ -105,4 +106,4 @@ def doubt_of(error: PriceError, largest: float) -> str:
         (error.still, "it has not moved for too long"),
         (error.basis, "its sources are usually so far from the index"),
     )
-    return f"it may be {error.whole * 1e4:.1f} bp off (at most {largest * 1e4:g} bp wanted): {max(parts)[1]}"
+    return f"it may be {beside(largest * 1e4, error.whole * 1e4, 1)} bp off (at most {largest * 1e4:g} bp wanted): {max(parts)[1]}"
