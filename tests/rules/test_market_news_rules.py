@@ -35,8 +35,14 @@ def test_a_strike_or_a_close_that_moves_makes_the_terms_be_read_again():
 
 def test_a_message_stands_against_a_list_that_lags_and_not_for_ever():
     heard = Heard(STOPPED, at=100.0)
-    assert as_listed(market(), {}, {market().ticker: heard}, 100.0 + LISTS_LAG, "BRTI").status is MarketStatus.INACTIVE
-    assert as_listed(market(), {}, {market().ticker: heard}, 100.1 + LISTS_LAG, "BRTI").status is MarketStatus.ACTIVE
+    assert (
+        as_listed(market(), {}, {market().ticker: heard}, 100.0 + LISTS_LAG, "BRTI").status
+        is MarketStatus.INACTIVE
+    )
+    assert (
+        as_listed(market(), {}, {market().ticker: heard}, 100.1 + LISTS_LAG, "BRTI").status
+        is MarketStatus.ACTIVE
+    )
     assert as_listed(market(), {}, {}, 100.0, "BRTI") == market()
 
 
@@ -65,7 +71,10 @@ def test_an_old_word_on_one_point_does_not_stand_again_because_of_a_new_one_on_a
     heard = Heard(STOPPED, 100.0).after(MarketSays(close_time=later), 101.0 + LISTS_LAG)
     listed = as_listed(market(), {}, {market().ticker: heard}, 102.0 + LISTS_LAG, "BRTI")
     assert (listed.status, listed.close_time) == (MarketStatus.ACTIVE, later)
-    assert as_listed(market(), {}, {market().ticker: heard}, 100.0 + LISTS_LAG, "BRTI").status is MarketStatus.INACTIVE
+    assert (
+        as_listed(market(), {}, {market().ticker: heard}, 100.0 + LISTS_LAG, "BRTI").status
+        is MarketStatus.INACTIVE
+    )
     # Of what is heard itself nothing is forgotten: a result and its payment are told in two messages.
     assert heard.says == MarketSays(status=MarketStatus.INACTIVE, close_time=later)
 
