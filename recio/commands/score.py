@@ -30,7 +30,7 @@ from recio.report.parity import SPAN, ParityDay, ParitySpan, over_span
 from recio.rules.pricing.model import Model, average
 from recio.score import parity, plots
 from recio.score import parity_days as sums
-from recio.score.forecasts import Observation
+from recio.score.forecasts import Observation, once
 from recio.score.quotes import from_quotes, looks_like_quotes, read_markets, read_quotes
 from recio.score.scores import Scores, score
 from recio.score.sessions import from_sessions
@@ -180,7 +180,7 @@ def scored(paths: Sequence[Path], config: Config, tables: Path | None) -> Scores
     models = models_of(config, tables)
     trading = models[EMPIRICAL if config.model.kind is ModelKind.EMPIRICAL else AVERAGE]
     observations, unknown = list[Observation](), 0
-    for folder in (each for each in paths if looks_like_quotes(each)):
+    for folder in {each.resolve(): each for each in paths if looks_like_quotes(each)}.values():
         found = from_quotes(
             read_quotes(folder),
             read_markets(folder),
@@ -192,9 +192,9 @@ def scored(paths: Sequence[Path], config: Config, tables: Path | None) -> Scores
         unknown += found.without_outcome
     sessions = [each for each in paths if not looks_like_quotes(each)]
     if not sessions:
-        return score(observations, (), unknown)
+        return score(once(observations), (), unknown)
     seen = from_sessions(sessions, config, trading, models)
-    return score([*observations, *seen.observations], seen.trades, unknown + seen.without_outcome)
+    return score(once([*observations, *seen.observations]), seen.trades, unknown + seen.without_outcome)
 
 
 def models_of(config: Config, tables: Path | None) -> dict[str, Model]:

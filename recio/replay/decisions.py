@@ -66,7 +66,9 @@ def decide_again(paths: Sequence[Path], tables: Model | None) -> Decisions:
             strategies = strategies or strategies_of(segment, settings, tables)
             _note(found, segment, kept, differences_of(segment, kept, strategies, settings.risk))
         found.lost += segment.lost
-        found.cut += [segment.path.name] if segment.cut else []
+        found.cut += [segment.path.name] if segment.cut or segment.settings is None else []
+    if found.first is None:
+        raise BadRecording(f"{', '.join(map(str, paths))} holds no decision: nothing was compared")
     return found
 
 

@@ -6,7 +6,7 @@ All of them see the same price, the same volatility and the same book, and none 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -103,6 +103,19 @@ class Watch:
                 probabilities=probabilities,
             )
         )
+
+
+def once(observations: Iterable[Observation]) -> list[Observation]:
+    """A slot of a market counts once, of however many recordings it is in: the first that tells it."""
+    kept: dict[tuple[str, str, int], Observation] = {}
+    for each in observations:
+        kept.setdefault(slot_of(each), each)
+    return list(kept.values())
+
+
+def slot_of(said: Forecast | Observation) -> tuple[str, str, int]:
+    """Market, close, and which of its slots."""
+    return said.market, said.event, int(said.seconds_to_close // SLOT_SECONDS)
 
 
 def _slot(market: Market, left: float) -> tuple[str, int]:

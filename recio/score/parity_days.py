@@ -112,7 +112,7 @@ def verdict(stands: ParitySpan) -> str:
         return f"not known whether they part: {told}, too few closes"
     low, high = stands.interval.low, stands.interval.high
     if stands.parted:
-        return f"LIVE AND PAPER PART BEYOND CHANCE: {told}, {low:+.2f} to {high:+.2f}; results on paper say nothing of live"
+        return f"LIVE AND PAPER PART BEYOND CHANCE: {told}, {low:+.2f} to {high:+.2f}; results on paper are off by so much"
     return f"no more apart than by chance: {told}, {low:+.2f} to {high:+.2f}"
 
 

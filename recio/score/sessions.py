@@ -13,7 +13,7 @@ from recio.messages.prices import Prices
 from recio.replay.findings import SessionFound, TradeFound
 from recio.replay.run import Recording, each_by_itself, find_recordings, play
 from recio.rules.pricing.model import Model
-from recio.score.forecasts import Observation, Watch
+from recio.score.forecasts import Forecast, Observation, Watch, once, slot_of
 from recio.settings.config import Config
 from recio.units import Side
 
@@ -29,22 +29,41 @@ class SessionResults:
     """Forecasts of markets whose end no recording tells."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one recording gave."""
+
+    forecasts: list[Forecast]
+    ends: Mapping[str, bool]
+    """Whether each market ended YES, where it says so."""
+    trades: tuple[TradeFound, ...]
+
+
 def from_sessions(
     paths: Sequence[Path], config: Config, trading: Model, models: Mapping[str, Model]
 ) -> SessionResults:
-    """Replay each recording once with the trading model, and ask all others beside it. Raises BadRecording."""
+    """Replay each recording once with the trading model, and ask all others beside it. Raises BadRecording.
+
+    What two recordings have in common counts once, as the one has it that tells how it ended.
+    """
     work = partial(_of_one, config=config, trading=trading, models=models)
     found = list(each_by_itself(work, find_recordings(paths)))
+    known = once(
+        each.with_outcome(one.ends[each.market])
+        for one in found
+        for each in one.forecasts
+        if each.market in one.ends
+    )
+    told = {slot_of(each) for each in known}
+    every = {slot_of(each) for one in found for each in one.forecasts}
     return SessionResults(
-        observations=tuple(each for one in found for each in one.observations),
-        trades=tuple(each for one in found for each in one.trades),
-        without_outcome=sum(one.without_outcome for one in found),
+        observations=tuple(known),
+        trades=each_once([each for one in found for each in one.trades]),
+        without_outcome=len(every - told),
     )
 
 
-def _of_one(
-    recording: Recording, config: Config, trading: Model, models: Mapping[str, Model]
-) -> SessionResults:
+def _of_one(recording: Recording, config: Config, trading: Model, models: Mapping[str, Model]) -> _Found:
     watch = Watch(models=models, longest_price_age=config.entry.max_price_age_seconds)
 
     def look(board: MarketBoard, prices: Prices, now: datetime) -> None:
@@ -52,13 +71,17 @@ def _of_one(
             watch.look(view.market, view.book, prices.by_symbol.get(view.market.symbol), now)
 
     found = play(recording, config, trading, look)
-    ends = _ends(found)
-    known = [each for each in watch.forecasts if each.market in ends]
-    return SessionResults(
-        observations=tuple(each.with_outcome(ends[each.market]) for each in known),
-        trades=found.trades,
-        without_outcome=len(watch.forecasts) - len(known),
-    )
+    return _Found(watch.forecasts, _ends(found), found.trades)
+
+
+def each_once(trades: Sequence[TradeFound]) -> tuple[TradeFound, ...]:
+    """A trade that two recordings made of one moment: as the one has it that tells how its market ended."""
+    kept: dict[tuple[str, Side, datetime], TradeFound] = {}
+    for each in trades:
+        key = (each.trade.ticker, each.trade.side, each.trade.opened_at)
+        if key not in kept or kept[key].result is None:
+            kept[key] = each
+    return tuple(kept.values())
 
 
 def _ends(found: SessionFound) -> dict[str, bool]:

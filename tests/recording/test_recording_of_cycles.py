@@ -436,6 +436,18 @@ def test_what_a_kill_cut_off_is_said_and_the_rest_is_read(tmp_path: Path):
     assert "the daemon was killed" in as_text(decide_again([path], None))
 
 
+def test_a_segment_of_which_nothing_is_left_is_said_and_where_no_decision_is_nothing_comes_out_the_same(
+    tmp_path: Path,
+):
+    (path,) = kept(tmp_path, list(history(20)))
+    nothing = path.with_name(path.name.replace("T", "U"))
+    nothing.touch()
+    assert decide_again([tmp_path], None).cut == [nothing.name]
+    path.unlink()
+    with pytest.raises(BadRecording, match="holds no decision"):
+        decide_again([tmp_path], None)
+
+
 def test_a_recording_is_read_up_to_the_cut_wherever_it_was_cut(tmp_path: Path):
     files, speaks = segments(tmp_path), encoder()
     files.begin(NOW)

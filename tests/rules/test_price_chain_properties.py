@@ -23,7 +23,7 @@ T = int(CLOSES.timestamp())
 LEVEL = 84_000.0
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MODEL = Model()
-WINDOWS_OF_A_KIND = 40
+WINDOWS_OF_A_KIND = 80
 HELD = 0.75
 """As docs/models.md says it of all kinds but one."""
 LEAST_HELD, MOST_HELD = 0.70, 0.84

@@ -18,7 +18,7 @@ import pytest
 from recio.errors import BadRecording
 from recio.messages.markets import BookView
 from recio.rules.pricing.model import AVERAGE
-from recio.score.forecasts import MARKET, SLOT_SECONDS, TERMINAL, Observation, Watch, middle, terminal
+from recio.score.forecasts import MARKET, SLOT_SECONDS, TERMINAL, Observation, Watch, middle, once, terminal
 from recio.score.quotes import QuoteResults, from_quotes, read_markets, read_quotes
 from recio.score.scores import score
 from recio.score.sessions import from_sessions
@@ -280,9 +280,9 @@ def test_a_crossed_book_has_no_middle():
     assert seeing.forecasts == []
 
 
-def test_a_recorded_session_is_scored_by_what_its_replay_saw(tmp_path: Path):
-    session = tmp_path / "one"
-    session.mkdir()
+def recorded(session: Path, result: str) -> None:
+    """Ten minutes of one market and its coin."""
+    session.mkdir(parents=True)
     closes = OPENS + timedelta(minutes=15)
     frames = [{"id": 1, "type": "subscribed", "msg": {"channel": "orderbook_delta", "sid": 2}}]
     frames.append(
@@ -314,16 +314,33 @@ def test_a_recorded_session_is_scored_by_what_its_replay_saw(tmp_path: Path):
         "ticker": "W-0",
         "floor_strike": 84_005.0,
         "close_time": closes.isoformat(),
-        "result": "yes",
+        "result": result,
     }
     (session / "session.json").write_text(json.dumps({"markets": [described]}), encoding="utf-8")
 
+
+def test_a_recorded_session_is_scored_by_what_its_replay_saw(tmp_path: Path):
+    recorded(tmp_path / "one", "yes")
     found = from_sessions([tmp_path], Config(), AVERAGE, {"average": AVERAGE})
 
     # Volatility is known after five minutes of prices, and the recording ends after ten.
     assert 18 <= len(found.observations) <= 21
     assert all(each.yes and each.probabilities[MARKET] == 0.5 for each in found.observations)
     assert found.without_outcome == 0
+
+
+def test_what_two_recordings_have_in_common_counts_once_as_the_one_has_it_that_tells_its_end(tmp_path: Path):
+    recorded(tmp_path / "cut" / "a", "")
+    recorded(tmp_path / "whole" / "b", "yes")
+    every = {"average": AVERAGE}
+    cut, whole, copied = (
+        from_sessions([tmp_path / name for name in names], Config(), AVERAGE, every)
+        for names in (("cut",), ("whole",), ("cut", "whole"))
+    )
+    assert cut.observations == ()
+    assert cut.without_outcome == len(whole.observations) > 0
+    assert (copied.observations, copied.without_outcome) == (whole.observations, 0)
+    assert once([*whole.observations, *copied.observations]) == list(whole.observations)
 
 
 @pytest.mark.parametrize(

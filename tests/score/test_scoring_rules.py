@@ -21,6 +21,7 @@ from recio.score.forecasts import MARKET, Observation
 from recio.score.groups import by_distance, by_time, calibrated
 from recio.score.losses import CLIP, LOSSES, brier, closes_of, compare, log_loss
 from recio.score.scores import score
+from recio.score.sessions import each_once
 from recio.score.text import as_text
 from recio.score.trades import Sold, Unsettled, closes_of_trades, edge
 from recio.units import ONE_CONTRACT, EventTicker, Money, Price, Quantity, Side, Ticker
@@ -356,6 +357,11 @@ def traded(event: int, *, won: bool | None, sold: bool = False, paid: int = 600_
     )
     result = None if won is None else Side.YES if won else Side.NO
     return TradeFound(session="s", trade=held, intent=wanted, result=result, notes=())
+
+
+def test_a_trade_of_two_recordings_counts_once_as_the_one_has_it_that_tells_its_end():
+    open_ended, ended, other = traded(1, won=None), traded(1, won=True), traded(2, won=False)
+    assert each_once([open_ended, ended, other]) == each_once([ended, other, open_ended]) == (ended, other)
 
 
 def test_trades_count_by_whether_their_market_s_end_is_known_and_never_by_how_they_ended():
