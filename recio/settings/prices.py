@@ -76,7 +76,7 @@ SERIES = "^[A-Z0-9]{2,30}$"
 KNOWN_INDEX = {"BTC": "BRTI"}
 USUAL_BASIS_BP, KNOWN_BASIS_BP = 2.0, {"BTC": 1.4}
 """How far an exchange was from the index: 24 closing minutes of bitcoin in May 2026; of other coins only a handful is known."""
-MAX_ERROR_BP, KNOWN_MAX_ERROR_BP = 4.0, {"BTC": 2.5}
+MAX_ERROR_BP, KNOWN_MAX_ERROR_BP = 4.0, {"BTC": 2.1}
 """Two books of bitcoin that were never further apart than 3.3 bp in an hour state an error of 2.1 bp there."""
 COINS = (
     "BTC",

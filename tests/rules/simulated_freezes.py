@@ -30,7 +30,7 @@ LIMITS = Limits(
     fresh_seconds=5,
     divergence_bp=Decimal(20),
     usual_basis=USUAL,
-    largest_error=0.00025,
+    largest_error=0.00021,
 )
 HEALTHY, LONGEST = 60, 90
 """Seconds before anything goes wrong, and for which it is wrong at most."""

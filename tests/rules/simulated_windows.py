@@ -34,7 +34,7 @@ LIMITS = Limits(
     fresh_seconds=5,
     divergence_bp=Decimal(20),
     usual_basis=USUAL,
-    largest_error=0.00025,
+    largest_error=0.00021,
 )
 LEFT = (300, 150, 90, 61, 59, 45, 30, 20, 10, 5)
 """Seconds to the close at which it is asked."""
