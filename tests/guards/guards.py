@@ -76,6 +76,13 @@ LOCKS = (
         "tests/test_wires.py",
     ),
     _guard(
+        "a sale that the rows have nothing for is held against memory",
+        "recio/tasks/trade_manager.py",
+        "            await self._compare(memory)\n            return f",
+        "            return f",
+        "tests/tasks/test_sales_in_one_turn.py",
+    ),
+    _guard(
         "a sale that became no order waits for no pause",
         "recio/tasks/exit.py",
         "= exit_rule.not_tried(decided.remembered, before)",
