@@ -83,6 +83,13 @@ LOCKS = (
         "tests/tasks/test_sales_in_one_turn.py",
     ),
     _guard(
+        "of one view entry wants one thing",
+        "recio/tasks/entry.py",
+        "            await self.open_intents.finished()",
+        "            await anyio.sleep(0)",
+        "tests/tasks/test_entry_task.py",
+    ),
+    _guard(
         "a sale that became no order waits for no pause",
         "recio/tasks/exit.py",
         "= exit_rule.not_tried(decided.remembered, before)",
