@@ -844,6 +844,13 @@ RESOLUTION = (
         PLACING,
     ),
     _guard(
+        "what was given up is not sent on by the system",
+        "recio/kalshi/connections.py",
+        "TCPConnector(socket_factory=_bounded)",
+        "TCPConnector()",
+        "tests/kalshi/test_given_up_requests.py",
+    ),
+    _guard(
         "an order past its deadline is not sent",
         "recio/tasks/executor.py",
         "elif now > order.send_before:",
