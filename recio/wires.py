@@ -166,6 +166,8 @@ class Queue(Generic[T]):
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._unfinished = 0
+        self._in_hands = 0
+        """Of these, what was received."""
         self._dealt_with = Bells()
         self._sender, self._receiver = anyio.create_memory_object_stream[T](capacity)
 
@@ -188,13 +190,15 @@ class Queue(Generic[T]):
 
     def done(self) -> None:
         """The reader has dealt with one item that it received, whatever came of it."""
+        self._in_hands -= 1
         self._unfinished -= 1
         self._dealt_with.ring()
 
     def begin_anew(self) -> None:
         """A reader that starts: what one before it received and was ended over is nobody's, and nobody waits for it."""
-        seen = self._sender.statistics()
-        self._unfinished = seen.current_buffer_used + seen.tasks_waiting_send
+        # What lies in the stream is not counted instead: an item whose sender has yet to get its turn is not there.
+        self._unfinished -= self._in_hands
+        self._in_hands = 0
         self._dealt_with.ring()
 
     async def finished(self) -> None:
@@ -203,14 +207,18 @@ class Queue(Generic[T]):
             await self._dealt_with.wait()
 
     async def receive(self) -> T:
-        return await self._receiver.receive()
+        item = await self._receiver.receive()
+        self._in_hands += 1
+        return item
 
     def receive_waiting(self) -> T | None:
         """What waits already, if anything does."""
         try:
-            return self._receiver.receive_nowait()
+            item = self._receiver.receive_nowait()
         except anyio.WouldBlock:
             return None
+        self._in_hands += 1
+        return item
 
     def close(self) -> None:
         self._sender.close()

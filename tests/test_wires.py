@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anyio
+import anyio.lowlevel
 
 from recio.wires import WRITERS, Latest, Queue, Wires
 
@@ -118,6 +119,22 @@ async def test_what_a_reader_was_ended_over_is_not_waited_for_once_another_begin
     assert await queue.receive() == 0  # and nobody deals with it
     queue.begin_anew()
     assert queue.unfinished == 1
+    assert await queue.receive() == 1
+    queue.done()
+    with anyio.fail_after(3):
+        await queue.finished()
+    queue.close()
+
+
+async def test_what_is_just_being_sent_while_another_reader_begins_is_waited_for_until_it_is_dealt_with():
+    """Counted by what lies in the queue at that instant, it was one too few for good, and its sender waited for ever."""
+    queue: Queue[int] = Queue(2)
+    async with anyio.create_task_group() as group:
+        group.start_soon(queue.send, 1)
+        while not queue.unfinished:
+            await anyio.lowlevel.checkpoint()
+        queue.begin_anew()
+    assert (queue.depth, queue.unfinished) == (1, 1)
     assert await queue.receive() == 1
     queue.done()
     with anyio.fail_after(3):

@@ -42,6 +42,7 @@ from recio.daemon.venue import Venue
 from recio.daemon.watchdog import keep_systemd_told
 from recio.db.embedded import DATABASE
 from recio.kalshi import order_trace
+from recio.kalshi.connections import connector
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.signing import KeyProof
 from recio.messages.controls import Halt
@@ -108,7 +109,7 @@ async def _run(
         async def one_run(waiting: Waiting) -> None:
             async with (
                 owned_database(config, venue, database) as owned,
-                aiohttp.ClientSession(trace_configs=traces) as session,
+                aiohttp.ClientSession(connector=connector(), trace_configs=traces) as session,
             ):
                 waiting.end()
                 wires = Wires()

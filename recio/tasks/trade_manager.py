@@ -252,6 +252,8 @@ class TradeManager:
         reached(CrashPoint.EXIT_ASKED)
         placed = await trade_store.place_exit(memory.own, self.writer, intent, now, self._deadline())
         if placed is None:
+            # Exit wants it because it is held as open, and wants it anew at once: the comparison would not get its turn.
+            await self._compare(memory)
             return f"trade {intent.trade_id} has nothing to close"
         reached(CrashPoint.EXIT_COMMITTED)
         # From here on: a database that is slower than the delay must not keep every sale from leaving.

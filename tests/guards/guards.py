@@ -71,9 +71,23 @@ LOCKS = (
     _guard(
         "a sale that died with its reader is not waited for",
         "recio/wires.py",
-        "self._unfinished = seen.current_buffer_used + seen.tasks_waiting_send",
+        "self._unfinished -= self._in_hands",
         "pass",
         "tests/test_wires.py",
+    ),
+    _guard(
+        "a sale that the rows have nothing for is held against memory",
+        "recio/tasks/trade_manager.py",
+        "            await self._compare(memory)\n            return f",
+        "            return f",
+        "tests/tasks/test_sales_in_one_turn.py",
+    ),
+    _guard(
+        "of one view entry wants one thing",
+        "recio/tasks/entry.py",
+        "            await self.open_intents.finished()",
+        "            await anyio.sleep(0)",
+        "tests/tasks/test_entry_task.py",
     ),
     _guard(
         "a sale that became no order waits for no pause",
@@ -856,6 +870,13 @@ RESOLUTION = (
         "    if isinstance(verdict(result, OK_OR_CREATED), OutcomeUnknown):\n"
         "        result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)\n",
         PLACING,
+    ),
+    _guard(
+        "what was given up is not sent on by the system",
+        "recio/kalshi/connections.py",
+        "TCPConnector(socket_factory=_bounded)",
+        "TCPConnector()",
+        "tests/kalshi/test_given_up_requests.py",
     ),
     _guard(
         "an order past its deadline is not sent",

@@ -17,7 +17,7 @@ import anyio
 import anyio.abc
 
 COMMIT = b"COMMIT;"
-PLACING = re.compile(rb"(recio_\d+)\x00[^\x00]*place_entry\(")
+PREPARED = rb"(recio_\d+)\x00[^\x00]*%b\("
 """A statement that writes an order's row and commits by itself, with the name under which it is prepared."""
 SOCKET = ".s.PGSQL.5432"
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)
@@ -38,6 +38,8 @@ class Relay:
     folder: Path
     server: Path
     """The folder of the real server's socket; new connections go there."""
+    placing: bytes = b"place_entry"
+    """Which function writes the rows that are waited for."""
     cut: Cut | None = None
     """The next statement that writes an order's row and commits it is the one that is cut, once."""
     cuts: int = 0
@@ -89,7 +91,7 @@ class _Talk:
                     self.hold = self.relay.commit_delay
                 if places and self.relay.cut is not None and not await self._goes_on(data):
                     return
-                if prepared := PLACING.search(data):
+                if prepared := re.search(PREPARED % self.relay.placing, data):
                     self.placing = b"\0" + prepared[1] + b"\0"
                 await self.upstream.send(data)
 

@@ -11,11 +11,14 @@ from typing import Any, cast
 import anyio
 import anyio.lowlevel
 import asyncpg
+import pytest
 
 from recio.db.connection import transaction
 from recio.db.pool import open_pool
+from recio.errors import Fatal
 from recio.messages.account import SettlementSeen
 from recio.messages.controls import TradingControls
+from recio.supervisor import leading_fault
 from recio.units import EventTicker, Side, Ticker
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, prices
@@ -94,3 +97,22 @@ async def test_a_sale_that_was_too_old_when_its_turn_came_is_decided_anew_in_the
             clock.now = NOW + timedelta(minutes=1)
         assert await leave(wires, 2) == [(TICKER, True), ("KX-FRESH", False)]
         group.cancel_scope.cancel()
+
+
+async def test_a_sale_whose_trade_the_rows_do_not_hold_open_any_more_ends_the_daemon_instead_of_being_asked_for_for_ever(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """A statement whose connection broke may be carried out behind the next reading of the rows. In the sales' own turn nobody
+    would find it: no fact, no answer and no comparison goes between."""
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with managed(pool) as wires, anyio.create_task_group() as group:
+            await bought(wires)
+            wires.prices.set(prices())
+            wires.controls.set(TradingControls(halts=(FLATTEN,)))
+            await pool.execute("UPDATE trades SET state = 'closing'")
+            group.start_soon(exit_of(wires, pool).run, lambda _sentence: None)
+            with anyio.fail_after(10):
+                await anyio.sleep_forever()
+    fault = leading_fault(caught.value)
+    assert isinstance(fault, Fatal), fault
+    assert "trades: held" in str(fault)
