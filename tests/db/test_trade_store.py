@@ -700,3 +700,54 @@ async def test_the_database_knows_each_of_the_moves_from_any_state_of_a_trade_to
     else:
         with pytest.raises((asyncpg.RestrictViolationError, asyncpg.CheckViolationError)):
             await connection.execute(f"UPDATE trades SET {ends}", *after)
+
+
+async def test_an_order_that_ends_after_it_was_unknown_is_told_and_one_that_was_answered_at_once_is_not(
+    connection: Connection, writer: Writer
+):
+    """The answer itself was told when it came."""
+    first = await entry(connection, writer)
+    rejected = OrderRejected(client_order_id=first.client_order_id, code="x", text="y", at=NOW)
+    changes = await trade_store.record_outcome(connection, rejected)
+    assert (changes.order_note, changes.opened) == ("", ())
+    assert [each.state for each in changes.ended] == [TradeState.VOID]
+    second = await entry(connection, writer)
+    unknown = OrderUnknown(client_order_id=second.client_order_id, why="time-out", at=NOW)
+    assert (await trade_store.record_outcome(connection, unknown)).order_note == ""
+    absent = OrderProvenAbsent(client_order_id=second.client_order_id, proof="two reads")
+    changes = await trade_store.record_fact(connection, absent, NOW)
+    assert changes.order_note == "unknown became not_found: not found: two reads"
+
+
+async def test_a_sale_of_everything_ends_the_trade_and_pays_out_nothing_beside_its_price(
+    connection: Connection, writer: Writer
+):
+    trade_id = await opened(connection, writer)
+    close = CloseIntent(
+        trade_id=trade_id,
+        exchange_index=2,
+        quantity=Quantity(1000),
+        floor=Price(100),
+        decided_at=NOW,
+        why="w",
+    )
+    sale = await placed_exit(connection, writer, close, NOW, DEADLINE)
+    assert sale is not None
+    answer = replace(accepted(sale, 1000), venue_order_id=VenueOrderId("venue-2"))
+    await trade_store.record_outcome(connection, answer)
+    sold = replace(fill(1000, 4000, "f2", BookSide.ASK), venue_order_id=VenueOrderId("venue-2"))
+    changes = await trade_store.record_fact(connection, sold, NOW)
+    assert changes.opened == ()
+    (ended,) = changes.ended
+    assert (ended.ended_by, ended.payout, ended.exit_proceeds) == ("exit", 0, 4_000_000)
+    kinds = await connection.fetch("SELECT kind FROM audit_log WHERE trade_id = $1 ORDER BY seq", trade_id)
+    assert [row["kind"] for row in kinds] == [
+        "order pending",
+        "order filled",
+        "fill",
+        "trade open",
+        "order pending",
+        "order filled",
+        "fill",
+        "trade closed",
+    ]

@@ -40,6 +40,8 @@ IN_SQL = {
     " OR ": " AND ", " + ": " - ", " - ": " + ", "max(": "min(", "min(": "max(", " IS NULL": " IS NOT NULL",
     " IS NOT NULL": " IS NULL", "'entry'": "'exit'", "'exit'": "'entry'", " DESC": " ASC",
 }  # fmt: skip
+SHOWN = 110
+"""Letters of a change that are shown."""
 FITTED = 12
 """A row of so many numbers was measured; no test knows it by heart."""
 ONLY_SAID = {"say", "debug", "info", "warning", "error", "exception", "stand_aside", "reached", "cycle_of"}
@@ -77,6 +79,27 @@ class Break:
         tree = ast.parse((self.root / self.file).read_text(encoding="utf-8"))
         return _way_to(tree, list(_sites(tree))[self.nth][0]) or ()
 
+    def is_constant(self) -> bool:
+        """It is in a name of the module that is given one number, text or time."""
+        tree = ast.parse((self.root / self.file).read_text(encoding="utf-8"))
+        node = list(_sites(tree))[self.nth][0]
+        return any(
+            isinstance(each, ast.Assign | ast.AnnAssign)
+            and _is_plain(each.value)
+            and any(part is node for part in ast.walk(each))
+            for each in tree.body
+        )
+
+
+def _is_plain(value: ast.expr | None) -> bool:
+    match value:
+        case ast.Constant() | ast.JoinedStr() | ast.BinOp() | ast.UnaryOp():
+            return True
+        case ast.Call(func=ast.Name(id="Decimal" | "timedelta")):
+            return True
+        case _:
+            return False
+
 
 def _way_to(place: ast.AST, node: ast.AST) -> tuple[str, ...] | None:
     for child in ast.iter_child_nodes(place):
@@ -98,7 +121,7 @@ def breaks_of(root: Path, file: str) -> list[Break]:
     found: list[Break] = []
     for nth, (node, field, value) in enumerate(list(_sites(tree))):
         line: int = getattr(node, "lineno", 1)
-        change = f"{_short(ast.unparse(node))} -> {_short(_unparsed(node, field, value))}"
+        change = _change(ast.unparse(node), _unparsed(node, field, value))
         source = lines[line - 1].strip()
         found.append(Break(root=root, file=file, nth=nth, line=line, source=source, change=change))
     return sorted(found, key=lambda each: each.line)
@@ -117,8 +140,12 @@ def _unparsed(node: ast.AST, field: str, value: object) -> str:
         setattr(node, field, before)
 
 
-def _short(text: str) -> str:
-    return " ".join(text.split())[:110]
+def _change(before: str, after: str) -> str:
+    """Of a long text what is around the place where it changes."""
+    old, new = (" ".join(each.replace("\\n", " ").split()) for each in (before, after))
+    same = next((nth for nth, (was, is_now) in enumerate(zip(old, new, strict=False)) if was != is_now), 0)
+    begins = max(0, same - SHOWN // 2) if len(old) > SHOWN else 0
+    return f"{old[begins : begins + SHOWN]} -> {new[begins : begins + SHOWN]}"
 
 
 def _replace(tree: ast.AST, old: ast.AST, new: object) -> None:

@@ -10,26 +10,21 @@ import argparse
 import importlib
 import importlib.abc
 import importlib.machinery
-import inspect
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import _pytest.main  # noqa: E402
 import anyio  # noqa: E402 - loaded before the first fork, so that no break waits for it
 import asyncpg  # noqa: E402
 import hypothesis  # noqa: E402
@@ -41,6 +36,7 @@ from recio.db.pool import open_pool  # noqa: E402
 from recio.db.schema import ensure_schema  # noqa: E402
 from tests.faults.proof_reports import PROOF, commit, read, write  # noqa: E402
 from tests.mutants.accepted import why_accepted  # noqa: E402
+from tests.mutants.breaker import TEMPLATE, Breaker, OneServer, forked  # noqa: E402
 from tests.mutants.breaks import Break, breaks_of  # noqa: E402
 from tests.mutants.schema_breaks import SchemaBreak, schema_breaks  # noqa: E402
 from tests.mutants.schema_looks import looked_at  # noqa: E402
@@ -48,11 +44,6 @@ from tests.mutants.tests_of import AREAS, FAR_SCHEMA, SCHEMA, SLOW, far, near  #
 
 TIME_LIMIT = 240.0
 """Seconds after which a break counts as noticed: it goes on for ever."""
-SOUND_LIMIT = 1_200.0
-"""The same for tests without a break, on a machine that has other things to do."""
-TESTS_FAILED = 1
-TEMPLATE = "mutants_template"
-MUTANT = "mutant"
 OURS = ("recio", "tests")
 
 
@@ -94,96 +85,6 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: Any) -> None:
         module.__file__ = str(ROOT / self.broken.file)
         exec(compile(self.broken.tree(), module.__file__, "exec", dont_inherit=True), module.__dict__)
-
-
-class _Breaker:
-    """Runs the collected tests for one break after another, each in a fork: a function with broken code, or a broken schema."""
-
-    def __init__(self, server: _OneServer, breaks: Sequence[Break | SchemaBreak], told: int) -> None:
-        self.server, self.breaks, self.told = server, breaks, told
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        began = time.monotonic()
-        if self._fails(session, None, SOUND_LIMIT):
-            os.write(self.told, b"tests fail without a break\n")
-            return True
-        limit = 20.0 + 10.0 * (time.monotonic() - began)
-        for nth, broken in enumerate(self.breaks):
-            os.write(self.told, f"{nth} {int(self._fails(session, broken, limit))}\n".encode())
-        return True
-
-    def _fails(self, session: pytest.Session, broken: Break | SchemaBreak | None, limit: float) -> bool:
-        if isinstance(broken, SchemaBreak):
-            anyio.run(_broken_template, self.server.server, MUTANT, broken.statement)
-
-        def run() -> int:
-            if isinstance(broken, SchemaBreak):
-                self.server.template = MUTANT
-            elif broken is not None:
-                put_in_place(broken)
-            try:
-                _pytest.main.pytest_runtestloop(session)
-            except (pytest.Session.Failed, pytest.Session.Interrupted):
-                return TESTS_FAILED
-            return int(session.testsfailed > 0)
-
-        return forked(run, limit) != 0
-
-
-def put_in_place(broken: Break) -> None:
-    """Give the function that is broken its broken code; whoever imported it has it too."""
-    module = importlib.import_module(broken.file.removesuffix(".py").replace("/", "."))
-    code = compile(broken.tree(), str(ROOT / broken.file), "exec", dont_inherit=True)
-    found: Any = module
-    for name in broken.function():
-        code = next(each for each in code.co_consts if isinstance(each, CodeType) and each.co_name == name)
-        found = vars(found)[name]
-    for wrapped in ("fget", "__func__", "func"):
-        found = getattr(found, wrapped, found)
-    inspect.unwrap(found).__code__ = code
-
-
-class _OneServer:
-    """Lets every test session use the database server that runs already."""
-
-    def __init__(self, server: EmbeddedServer, template: str) -> None:
-        self.server, self.template = server, template
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: Any, request: pytest.FixtureRequest) -> object:
-        if fixturedef.argname != "postgres":
-            return None
-        for plugin in request.config.pluginmanager.get_plugins():
-            if hasattr(plugin, "_with_template"):
-                plugin.TEMPLATE = self.template
-                plugin._numbers = iter(range(os.getpid() * 1000, os.getpid() * 1000 + 1000))
-        fixturedef.cached_result = (self.server, fixturedef.cache_key(request), None)
-        return self.server
-
-
-def forked(work: Callable[[], int], limit: float) -> int | None:
-    """What the work comes to in a process of its own; None: it had to be ended."""
-    sys.stdout.flush()
-    child = os.fork()
-    if not child:
-        try:
-            os.setpgid(0, 0)
-            os._exit(work())
-        except BaseException:  # noqa: BLE001 - whatever it is, the fork ends here
-            traceback.print_exc()
-            os._exit(TESTS_FAILED)
-    ends = time.monotonic() + limit
-    while time.monotonic() < ends:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    for each in (child, -child):
-        with suppress(ProcessLookupError):
-            os.kill(each, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
 
 
 def verdict_of(tests: Sequence[str], *plugins: object, broken: Break | None = None) -> int:
@@ -233,12 +134,15 @@ async def _begun(root: Path) -> EmbeddedServer:
     return server
 
 
-def chosen(count: int, seed: int, word: str) -> dict[str, list[Break]]:
-    """So many breaks of each area, drawn by seed; all of them for 0."""
+def chosen(count: int, seed: int, word: str, of_file: int) -> dict[str, list[Break]]:
+    """So many breaks of each area, or of each of its files, drawn by seed; all of them for 0."""
     drawn: dict[str, list[Break]] = {}
     for area, patterns in AREAS.items():
         files = sorted(str(each.relative_to(ROOT)) for pattern in patterns for each in ROOT.glob(pattern))
-        every = [each for file in files for each in breaks_of(ROOT, file) if word in f"{area} {each.name}"]
+        every: list[Break] = []
+        for file in files:
+            found = [each for each in breaks_of(ROOT, file) if word in f"{area} {each.name}"]
+            every += random.Random(seed).sample(found, min(of_file, len(found))) if of_file else found
         random.Random(seed).shuffle(every)
         drawn[area] = every[:count] if count else every
     return drawn
@@ -256,8 +160,8 @@ def one_by_one(
     if not child:
         os.setpgid(0, 0)
         os.close(hears)
-        only = _OneServer(server, TEMPLATE)
-        os._exit(verdict_of(tests, only, _Breaker(only, breaks, told)))
+        only = OneServer(server, TEMPLATE)
+        os._exit(verdict_of(tests, only, Breaker(only, breaks, told)))
     os.close(told)
     with os.fdopen(hears) as lines:
         for line in lines:
@@ -272,9 +176,9 @@ def judged(
     server: EmbeddedServer, breaks: Sequence[Break], tests: Sequence[str]
 ) -> Iterator[tuple[Break, bool]]:
     """Each break of one module, and whether these tests notice it."""
-    yield from one_by_one(server, [each for each in breaks if each.function()], tests)
-    for broken in [each for each in breaks if not each.function()]:
-        plugin = _OneServer(server, TEMPLATE)
+    yield from one_by_one(server, [each for each in breaks if each.function() or each.is_constant()], tests)
+    for broken in [each for each in breaks if not each.function() and not each.is_constant()]:
+        plugin = OneServer(server, TEMPLATE)
         noticed = forked(
             lambda broken=broken, plugin=plugin: verdict_of(tests, plugin, broken=broken), TIME_LIMIT
         )
@@ -288,16 +192,6 @@ async def catalog_of(server: EmbeddedServer) -> list[SchemaBreak]:
         return await schema_breaks(connection)
     finally:
         await connection.close()
-
-
-async def _broken_template(server: EmbeddedServer, name: str, statement: str) -> None:
-    first = await asyncpg.connect(server.dsn("postgres"))
-    await first.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    await first.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
-    await first.close()
-    connection = await asyncpg.connect(server.dsn(name))
-    await connection.execute(statement)
-    await connection.close()
 
 
 def constraints(
@@ -350,9 +244,14 @@ def tallied(area: str, verdicts: Iterator[tuple[str, bool]], until: float) -> Ta
     return tally
 
 
+def _drawn(each: int, of_file: int) -> str:
+    return f"{of_file} of each file" if of_file else f"{each} drawn" if each else "all"
+
+
 def main() -> int:
     asked = argparse.ArgumentParser()
     asked.add_argument("--each", type=int, default=0, help="breaks of each area; 0: all")
+    asked.add_argument("--of-file", type=int, default=0, help="breaks of each file; 0: all")
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--only", default="")
     asked.add_argument("--minutes", type=float, default=600.0)
@@ -379,7 +278,7 @@ def main() -> int:
             found = tallied("constraints", constraints(server, matter, by_look=not options.tests), until)
             found.accepted = len(catalog) - len(matter)
             tallies["constraints"] = found
-        for area, breaks in chosen(options.each, options.seed, options.only).items():
+        for area, breaks in chosen(options.each, options.seed, options.only, options.of_file).items():
             if breaks:
                 found = tallied(area, sources(server, breaks, also_far=options.far), until)
                 found.accepted = sum(bool(why_accepted(each.name)) for each in breaks)
@@ -392,7 +291,7 @@ def main() -> int:
     if options.report:
         # Areas that were not tried now keep what was found of them before, with its commit.
         before: dict[str, Any] = (read(options.report) or {}).get("areas", {})
-        now = {"commit": commit(), "seed": options.seed, "of": options.each or "all"}
+        now = {"commit": commit(), "seed": options.seed, "of": _drawn(options.each, options.of_file)}
         areas = {area: now | tally.report() for area, tally in tallies.items()}
         write(PROOF / f"{options.report}.json", {"areas": before | areas})
     return 1 if any(tally.unseen for tally in tallies.values()) else 0

@@ -23,23 +23,35 @@ AREAS = {
 
 _TASKS = "tests/tasks/test_order_path_tasks.py"
 _ROWS = "tests/db/test_trade_store.py"
+_STATEMENTS = "tests/db/test_order_statements.py"
 _HELD = "tests/tasks/test_held_rows.py"
 _PATH = {
     "executor": (_TASKS,),
-    "trade_manager": (_TASKS, _HELD, "tests/tasks/test_facts_survive_the_database.py"),
-    "exit": (_TASKS, "tests/db/test_rule_memories.py"),
-    "entry": (
+    "trade_manager": (
         _TASKS,
+        _HELD,
+        "tests/tasks/test_sales_in_one_turn.py",
+        "tests/tasks/test_settling_by_hand.py",
+        "tests/tasks/test_facts_survive_the_database.py",
+    ),
+    "exit": (
+        "tests/tasks/test_exit_task.py",
+        "tests/db/test_rule_memories.py",
+        "tests/tasks/test_sales_in_one_turn.py",
+    ),
+    "entry": (
+        "tests/tasks/test_entry_task.py",
+        "tests/tasks/test_requests_of_people.py",
         "tests/tasks/test_reasons_of_no_entry.py",
         "tests/db/test_rejection_rows.py",
         "tests/db/test_request_rows.py",
         "tests/db/test_rule_memories.py",
     ),
-    "orders": (_ROWS, _TASKS, "tests/db/test_settled_by_hand.py"),
-    "trades": (_ROWS, _HELD, "tests/db/test_losses_in_a_row.py"),
+    "orders": (_STATEMENTS, _ROWS, _TASKS, "tests/db/test_settled_by_hand.py"),
+    "trades": (_STATEMENTS, _ROWS, _HELD, "tests/db/test_losses_in_a_row.py"),
     "trade_store": (_ROWS, _TASKS, "tests/db/test_limits_of_the_database.py"),
     "moves": (_ROWS, _TASKS, "tests/db/test_losses_in_a_row.py"),
-    "held_rows": (_HELD, _ROWS, "tests/db/test_losses_in_a_row.py"),
+    "held_rows": (_STATEMENTS, _HELD, _ROWS, "tests/db/test_losses_in_a_row.py"),
 }
 """Of the order path, by the name of the module."""
 _RULES = {
