@@ -27,10 +27,10 @@ from recio.db.backups import (
     SUMS,
     Backup,
     Kind,
-    backups_in,
     expire,
     first_segment,
     places_in,
+    read_backup,
     take,
     wal_of,
 )
@@ -248,6 +248,11 @@ async def test_a_backup_that_fails_leaves_nothing_and_shows_no_password(folder: 
         await take(client, folder / "backups", Kind.DUMP, datetime.now(UTC))
     assert "hunter2" not in str(refused.value)
     assert [*(folder / "backups" / "base").iterdir()] == []
+
+
+def backups_in(directory: Path) -> list[Backup]:
+    """Oldest first. Raises Fatal for one that is damaged."""
+    return [read_backup(each) for each in places_in(directory)]
 
 
 def fake(folder: Path, at: datetime, start: str = "0/5000028") -> Backup:

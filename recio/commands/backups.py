@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -17,19 +16,17 @@ import anyio.to_thread
 import asyncpg
 
 from recio.commands.backup_places import folder_of, is_bucket, newest_in, refuse_later, source, source_fetched
+from recio.commands.backup_removal import remove_old, remove_old_copies
 from recio.commands.event_loop import to_the_end
 from recio.commands.installation import Installation, add_installation, find_installation
 from recio.commands.options import moment, positive
 from recio.daemon.database import dsn_in_use
 from recio.db import backup_rows, identity
-from recio.db.backup_bucket import Bucket, bucket_at, expire_copies, put
+from recio.db.backup_bucket import Bucket, bucket_at, put
 from recio.db.backups import (
     Backup,
     Kind,
     check_sums,
-    expire,
-    places_in,
-    read_backup,
     take,
     wal_of,
 )
@@ -40,9 +37,8 @@ from recio.db.pool import open_pool
 from recio.db.postgres_programs import installed_binaries
 from recio.db.restores import Head, head, lost, proven, restored
 from recio.db.stream_copies import copy_stream
-from recio.db.wal_bucket import expire_stream
 from recio.db.wal_stream import begun_anew, end_when_lost, follow
-from recio.errors import BadConfig, ExitCode, Fatal, Transient, of_the_machine
+from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.scratch import scratch_folder
 from recio.settings.files import MARKER, RESTORED
 from recio.supervisor import leading_fault
@@ -189,7 +185,7 @@ async def backup(
                 made = await take(client, folder, kind, started, recipients)
             except Fatal:
                 with suppress(Fatal):  # a disk that is full would stay so
-                    _remove_old(folder, keep, days)
+                    remove_old(folder, keep, days)
                 raise
         async with transaction(pool) as connection:
             await backup_rows.note_backup(
@@ -200,26 +196,8 @@ async def backup(
             if bucket is not None:
                 await _copy(pool, bucket, made, keep, days)
         finally:  # a bucket that is away for weeks must not fill the disk
-            _remove_old(folder, keep, days)
+            remove_old(folder, keep, days)
     return ExitCode.OK
-
-
-def _remove_old(folder: Path, keep: int, days: int) -> None:
-    """Names one that is damaged, which says nothing against the one just made. Raises Fatal where they cannot be removed."""
-    try:
-        for old in expire(folder, datetime.now(UTC), keep=keep, days=days):
-            print(f"removed {old.folder}, which was older than {days} days")
-    except OSError as error:
-        raise of_the_machine(f"old backups cannot be removed: {error}", error) from error
-    for each in places_in(folder):
-        try:
-            read_backup(each)
-        except Fatal as damaged:
-            print(
-                f"recio: note: {damaged}: move it elsewhere once you have looked; it is neither removed nor kept in the place of"
-                " a good one",
-                file=sys.stderr,
-            )
 
 
 async def _copy(
@@ -237,28 +215,12 @@ async def _copy(
             where = await anyio.to_thread.run_sync(put, bucket, made)
         except Fatal:
             with suppress(Fatal):  # a bucket that is full would stay so
-                await _remove_old_copies(bucket, keep, days)
+                await remove_old_copies(bucket, keep, days)
             raise
     async with transaction(pool) as connection:
         await backup_rows.note_backup(connection, made.kind, where, started, datetime.now(UTC), made.bytes)
     print(f"{where}: a copy of it")
-    await _remove_old_copies(bucket, keep, days)
-
-
-async def _remove_old_copies(bucket: Bucket, keep: int, days: int) -> None:
-    gone = partial(expire_copies, bucket, datetime.now(UTC), keep=keep, days=days)
-    for old in await anyio.to_thread.run_sync(gone):
-        print(f"removed {bucket.shown}base/{old}, which was older than {days} days")
-    try:
-        for old in await anyio.to_thread.run_sync(expire_stream, bucket):
-            print(f"removed {bucket.shown}wal/{old}, which no backup there needs")
-    except Fatal as damaged:
-        if damaged.exit_code is not ExitCode.DATA:
-            raise
-        print(
-            f"recio: note: {damaged}: nothing of the stream there goes until somebody has looked",
-            file=sys.stderr,
-        )
+    await remove_old_copies(bucket, keep, days)
 
 
 @asynccontextmanager

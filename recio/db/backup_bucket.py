@@ -89,12 +89,17 @@ def told_by(where: str) -> Generator[None]:
         ) from error
     except of_transfers.Boto3Error as error:
         code = re.search(r"\((\w+)\) when calling", str(error))
-        raise _of_code(where, code[1] if code else type(error).__name__) from error
+        raise (_of_code(where, code[1]) if code else _away(where, error)) from error
     except exceptions.BotoCoreError as error:
-        raise Fatal(
-            f"{where} does not answer ({type(error).__name__}): check AWS_ENDPOINT_URL_S3 and the network, then try again",
-            ExitCode.TEMPORARY,
-        ) from error
+        raise _away(where, error) from error
+
+
+def _away(where: str, error: Exception) -> Fatal:
+    """Also for what began to come and did not come whole."""
+    return Fatal(
+        f"{where} does not answer ({type(error).__name__}): check AWS_ENDPOINT_URL_S3 and the network, then try again",
+        ExitCode.TEMPORARY,
+    )
 
 
 def _of_code(where: str, code: str) -> Fatal:

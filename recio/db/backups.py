@@ -62,11 +62,6 @@ def wal_of(directory: Path) -> Path:
     return directory / "wal"
 
 
-def backups_in(directory: Path) -> list[Backup]:
-    """Oldest first. Raises Fatal for one that is damaged, BadConfig for a folder that cannot be read."""
-    return [read_backup(each) for each in places_in(directory)]
-
-
 def places_in(directory: Path) -> list[Path]:
     """The folders of backups, oldest first; drafts are none. Raises BadConfig."""
     try:

@@ -47,10 +47,6 @@ STILL_AT_IT = "stopped waiting"
 RETRY_SIGNS = ("shared memory block", "postmaster.pid", "is still in use")
 
 
-class StillStarting(DatabaseAway):
-    """A server that does what it must before it serves, and was given no more time."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedServer:
     """A running server of one data directory."""
@@ -139,7 +135,7 @@ async def embedded_server(root: Path, *, make: bool = True) -> AsyncGenerator[Em
 async def start_embedded(root: Path, *, make: bool = True, within: float = START_LIMIT) -> EmbeddedServer:
     """Find the server running, or recover and start it, or make it; idempotent. Cancelled, it leaves none running.
 
-    Raises StillStarting for one that is at it after `within` host seconds, and leaves it so.
+    Raises DatabaseAway for one that is at it after `within` host seconds, and leaves it so.
     """
     try:
         server = EmbeddedServer(place=await anyio.to_thread.run_sync(place, root))
@@ -312,7 +308,7 @@ async def _start(server: EmbeddedServer, within: float) -> None:
             # Backends of a killed server may still be leaving: their memory must go first.
             await anyio.sleep(0.2)
     if limit.cancelled_caught:
-        raise StillStarting(
+        raise DatabaseAway(
             f"the embedded database in {server.data_dir} does not serve within {within:.0f} s: {tail(server.log_path)}"
         )
     raise Fatal(f"the embedded database in {server.data_dir} does not start: {said}", ExitCode.TEMPORARY)

@@ -33,14 +33,14 @@ from recio.db.backups import (
 from recio.db.client_programs import Client
 from recio.db.connection import Connection, transaction
 from recio.db.dumps import restore_dump
-from recio.db.embedded import DATABASE, EmbeddedServer, StillStarting, start_embedded, stop_embedded
+from recio.db.embedded import DATABASE, EmbeddedServer, start_embedded, stop_embedded
 from recio.db.encryption import SUFFIX, Identity, decrypt, refuse_wrong_key
 from recio.db.newer_tables import steps_to_run_on
 from recio.db.placement import place
 from recio.db.pool import open_pool
 from recio.db.schema import ensure_schema
 from recio.db.server_programs import last_words, run_program, tail
-from recio.errors import BadConfig, ExitCode, Fatal
+from recio.errors import BadConfig, DatabaseAway, ExitCode, Fatal
 from recio.scratch import scratch_folder
 
 NO_ROOM = os.strerror(errno.ENOSPC)
@@ -247,7 +247,7 @@ async def _recovered(root: Path, at: datetime | None) -> EmbeddedServer:
     except (Fatal, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         await stop_embedded(server)  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
         said = tail(server.log_path)
-        if isinstance(error, StillStarting | TimeoutError):
+        if isinstance(error, DatabaseAway | TimeoutError):
             raise Fatal(
                 f"what changed since the backup was not done again within {RECOVERY_LIMIT / 60:.0f} minutes: {said};"
                 " restore on a faster disk, or once this one has less to do",

@@ -15,7 +15,7 @@ from recio.kalshi.rest import KalshiRest
 from recio.kalshi.settlements import SETTLEMENTS
 from recio.messages.account import ForgottenOrder, OrderSeen, PositionDifference
 from recio.messages.orders import OpenTrades
-from recio.rules.account.reconcile import MarketLedger, compare
+from recio.rules.account.reconcile import MarketLedger, Suspicion, compare, suspected
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.texts import counted
 from recio.units import Money, Ticker, money_decimal
@@ -149,9 +149,24 @@ def found_differences(
     now: datetime,
 ) -> tuple[PositionDifference, ...]:
     """Of positions, apart from markets with an order in motion in the rows before the reads or after them."""
-    in_motion = {order.ticker for each in rows for order in each.orders}
     held = figures.positions
-    return compare(held.quantities, rows[1].trades, in_motion, now, ledgers, held.unread)
+    return compare(held.quantities, rows[1].trades, _in_motion(rows), now, ledgers, held.unread)
+
+
+def suspects_after(
+    rest: KalshiRest,
+    clock: Clock,
+    found: Iterable[PositionDifference],
+    rows: tuple[OpenTrades, OpenTrades],
+    ledgers: Mapping[Ticker, MarketLedger],
+    before: Mapping[Ticker, Suspicion],
+) -> dict[Ticker, Suspicion]:
+    """What the next comparison has to find as well, after one of these rows that has just ended."""
+    return suspected(found, ledgers, venue_time(rest, clock), before, _in_motion(rows))
+
+
+def _in_motion(rows: tuple[OpenTrades, OpenTrades]) -> frozenset[Ticker]:
+    return frozenset(order.ticker for each in rows for order in each.orders)
 
 
 def unsettled(rest: KalshiRest, trades: OpenTrades) -> tuple[Ticker, ...]:

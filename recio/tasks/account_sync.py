@@ -32,9 +32,9 @@ from recio.kalshi.account_figures import (
     read_as_of,
     read_figures,
     sentence_of,
+    suspects_after,
     unsettled,
     venue_ahead_at_most,
-    venue_time,
     wait_telling,
 )
 from recio.kalshi.answers import Round
@@ -67,7 +67,6 @@ from recio.rules.account.reconcile import (
     made_externally,
     may_be_of,
     overdue,
-    suspected,
 )
 from recio.rules.market.market_board import traded_shard
 from recio.settings.venue import KalshiSection
@@ -365,11 +364,10 @@ class AccountSync:
         ledgers: Mapping[Ticker, MarketLedger],
     ) -> tuple[PositionDifference, ...]:
         """Of positions, by the rows as they were before the reads and as they are now: what is in motion explains anything."""
-        newest = self.open_trades.get() or trades
-        found = found_differences(figures, (trades, newest), ledgers, self.clock.utc())
-        differences = confirmed(found, memory.suspects, ledgers, figures.as_of)
-        memory.suspects = suspected(found, ledgers, venue_time(self.rest, self.clock))
-        return differences
+        rows, before = (trades, self.open_trades.get() or trades), memory.suspects
+        found = found_differences(figures, rows, ledgers, self.clock.utc())
+        memory.suspects = suspects_after(self.rest, self.clock, found, rows, ledgers, before)
+        return confirmed(found, before, ledgers, figures.as_of)
 
     async def _compare_cash(self, memory: _Memory, trades: OpenTrades, figures: Figures) -> cash.Compared:
         """What nothing explains of the venue's balance, once it has been the same often enough."""

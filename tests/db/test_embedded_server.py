@@ -18,7 +18,7 @@ import pytest
 
 from recio.db import embedded
 from recio.db.embedded import EmbeddedServer, embedded_server, shorten_log, start_embedded, stop_embedded
-from recio.errors import BadConfig, Fatal
+from recio.errors import BadConfig, DatabaseAway, Fatal
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: PostgreSQL itself refuses to run as root")
 START = """
@@ -306,6 +306,23 @@ async def test_a_start_that_is_given_up_half_way_leaves_no_server(root: Path):
         if is_up:
             await stop_embedded(server)
     assert not (server.data_dir / "postmaster.pid").exists()
+
+
+async def test_a_server_that_takes_its_time_is_told_as_away_and_found_by_who_tries_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The daemon waits for a database that is away; a process that ended would only find it away again."""
+    async with embedded_server(root) as server:
+        await write(server, 1)
+    with (server.data_dir / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
+        settings.write("restore_command = 'sleep 3; false'\n")
+    (server.data_dir / "recovery.signal").touch()
+    shutil.chown(server.data_dir / "recovery.signal", (server.data_dir / "PG_VERSION").owner())
+    monkeypatch.setattr(embedded, "START_LOOK", 1)
+    with pytest.raises(DatabaseAway, match="does not serve within 2 s"):
+        await start_embedded(root, within=2.0)
+    assert await read(await start_embedded(root)) == [1]
+    await stop_embedded(server)
 
 
 async def test_a_connection_that_is_about_to_go_keeps_no_server(root: Path):

@@ -103,12 +103,22 @@ def test_a_settled_market_and_one_that_could_not_be_read_differ_in_nothing():
 
 def test_a_difference_is_one_only_if_nothing_happened_on_its_market_between_two_reads_of_it():
     found = compare({TICKER: Quantity(100)}, [], frozenset(), NOW, {TICKER: ledger(yes=500, no=500)})
-    noted = suspected(found, {TICKER: ledger(yes=500, no=500)}, NOW)
+    noted = suspected(found, {TICKER: ledger(yes=500, no=500)}, NOW, {}, frozenset())
     still = {TICKER: ledger(yes=500, no=500)}
     assert confirmed(found, noted, still, NOW) == found
     assert confirmed(found, noted, still, NOW - timedelta(microseconds=1)) == ()
     assert confirmed(found, noted, {TICKER: ledger(yes=600, no=600)}, NOW) == ()
     assert confirmed(found, {}, still, NOW) == ()
+
+
+def test_a_sale_that_is_tried_in_vain_again_and_again_hides_no_difference():
+    """Each try is an order in motion; of what was sold elsewhere nothing is left to be sold by it."""
+    ledgers = {TICKER: ledger(yes=1000, no=1000, external=-1000)}
+    found = compare({}, [trade()], frozenset(), NOW, ledgers)
+    noted = suspected(found, ledgers, NOW, {}, frozenset())
+    meanwhile = suspected((), ledgers, NOW, noted, frozenset({TICKER}))
+    assert confirmed(found, meanwhile, ledgers, NOW) == found
+    assert suspected((), ledgers, NOW, noted, frozenset()) == {}
 
 
 def test_a_fill_that_may_be_of_our_order_is_never_left_out_whatever_subaccount_it_names():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import anyio
 import asyncpg
@@ -11,7 +12,7 @@ import pytest
 
 from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
 from tests.stories.person import open_ticker, person
-from tests.stories.world import World, a_world, until
+from tests.stories.world import PATIENCE, World, a_world, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -54,11 +55,18 @@ def an_hour_to_the_close(text: str) -> str:
     return text.replace("min_seconds_to_close = 20", "min_seconds_to_close = 20\nmax_seconds_to_close = 3600")
 
 
-def start_on_restored(world: World) -> None:
+def start_on_restored(world: World, settings: Callable[[str], str] = an_hour_to_the_close) -> None:
     world.start_daemon(
-        settings=lambda text: an_hour_to_the_close(text).replace(
-            f'"{world.root / "data"}"', f'"{world.root / "back"}"'
-        )
+        settings=lambda text: settings(text).replace(f'"{world.root / "data"}"', f'"{world.root / "back"}"')
+    )
+
+
+def eager_to_sell(text: str) -> str:
+    """Several times between two comparisons that nobody asks for, as with the usual settings."""
+    return (
+        an_hour_to_the_close(text)
+        .replace("[exit]", "[exit]\nstop_probability = 0.99\nmin_hold_seconds = 0")
+        .replace("reconcile_every_seconds = 2.0", "reconcile_every_seconds = 15.0")
     )
 
 
@@ -177,3 +185,27 @@ async def test_a_restored_daemon_learns_what_the_backup_forgot_and_trades_nothin
             assert world.stop() == 0
         finally:
             await stop_embedded(server)
+
+
+@pytest.mark.long
+async def test_a_sale_that_the_backup_forgot_is_named_and_sells_nothing_twice():
+    """By its rows the restored daemon holds what was sold since, and tries to sell it again and again: nothing is there to be sold."""
+    with a_world() as world:
+        world.speed = 3.0  # nothing closes before it is looked at
+        await world.start_exchange("--window-seconds", "3600")
+        world.start_daemon(settings=an_hour_to_the_close)
+        await until(lambda: world.events("trade open"))
+        recio(world, "backup", "--data-dir", "data", "--to", "backups")
+        recio(world, "flatten", "--data-dir", "data", "--by", "Ann")
+        assert world.stop() == 0
+        await stop_embedded(await world.server())
+        sold = fills(world)
+        recio(world, "restore", "--from", "backups", "--into", "back")
+        start_on_restored(world, eager_to_sell)
+        named = "without recio, which holds"
+        await until(lambda: [line for line in world.events("halted") if named in line["cause"]], 2 * PATIENCE)
+        assert fills(world) == sold
+        recio(
+            world, "statement", "--config", "recio.toml"
+        )  # whatever the row of the trade says, each cent is
+        assert world.stop() == 0

@@ -167,9 +167,16 @@ def _difference(
 
 
 def suspected(
-    found: Iterable[PositionDifference], ledgers: Mapping[Ticker, MarketLedger], noted_at: datetime
+    found: Iterable[PositionDifference],
+    ledgers: Mapping[Ticker, MarketLedger],
+    noted_at: datetime,
+    before: Mapping[Ticker, Suspicion],
+    in_motion: Set[Ticker],
 ) -> dict[Ticker, Suspicion]:
-    return {
+    """What the next comparison has to find as well. An order in motion hides a market, and takes no earlier suspicion away:
+    a sale that is tried again and again, because nothing is there to be sold, would hide it for ever."""
+    kept = {ticker: each for ticker, each in before.items() if ticker in in_motion}
+    return kept | {
         each.ticker: Suspicion(difference=each, ledger=ledgers.get(each.ticker), noted_at=noted_at)
         for each in found
     }
