@@ -145,7 +145,9 @@ def _told_again(alert: Alert, alarm: Alarm, now: datetime) -> Alert:
 def _end(followed: Followed, speed: float) -> Told:
     alert = replace(followed.alert, ended_at=max(followed.seen_at, followed.alert.began_at))
     lasted = (followed.seen_at - alert.began_at).total_seconds() / speed
-    return Told(alert=alert, text=f"over after {duration(lasted)}: {_ended(alert.sentence)}", severity=alert.severity)
+    return Told(
+        alert=alert, text=f"over after {duration(lasted)}: {_ended(alert.sentence)}", severity=alert.severity
+    )
 
 
 def duration(seconds: float) -> str:
