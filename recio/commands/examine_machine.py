@@ -19,11 +19,12 @@ from recio.daemon import data_dir
 from recio.daemon.database import ACCOUNT_LOCK, dsn_in_use
 from recio.daemon.venue import find_venue
 from recio.db.connection import is_held, is_superuser, lock_is_really_held, transaction
+from recio.db.connections_left import OF_A_DAEMON, OF_COMMANDS, ConnectionsLeft, connections_left
 from recio.db.newer_tables import steps_to_run_on
 from recio.db.placement import disks_of, least_free
-from recio.db.pool import OLDEST_VERSION, open_pool
+from recio.db.pool import OLDEST_VERSION, is_behind_pooler, open_pool
 from recio.db.schema import version_of
-from recio.errors import BadConfig
+from recio.errors import BadConfig, DatabaseAway
 from recio.settings.config import Config
 from recio.settings.venue import Environment
 
@@ -208,6 +209,14 @@ async def database(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 
             says=str(error),
             do="the first start makes it: recio run" if not dsn else "look at database.dsn",
         )
+    except DatabaseAway as error:
+        yield Finding(
+            name="database",
+            grade=Grade.BAD,
+            says=str(error),
+            do="see that it runs and its disk is not full (systemctl status postgresql, df -h), and that not all of its"
+            " max_connections are taken",
+        )
 
 
 async def _of_rows(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
@@ -217,6 +226,7 @@ async def _of_rows(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> AsyncIterato
         found, newest = await version_of(connection, steps), len(steps)
         may_do_all = await is_superuser(connection)
         runs = await is_held(connection, ACCOUNT_LOCK)
+        left = await connections_left(connection, ACCOUNT_LOCK)
     yield judged(
         "database", f"PostgreSQL {server.major}", is_good=server.major >= OLDEST_VERSION, do="upgrade it"
     )
@@ -234,7 +244,23 @@ async def _of_rows(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> AsyncIterato
         do="fine for recio's own PostgreSQL; give a role of its own to one that others use",
         otherwise=Grade.NOTE,
     )
+    if not is_behind_pooler(pool):  # else they are the pooler's, which has a daemon wait for its turn
+        yield _connections(left)
     yield good("lock", "held by a daemon, seen from another connection") if runs else await _lock(pool, dsn)
+
+
+def _connections(left: ConnectionsLeft) -> Finding:
+    """A daemon that finds none when it wants to sell waits for its database as if that were away."""
+    others = f", {left.others} are taken by others" if left.others else ""
+    own = f", and this role or database may have {left.own}" if left.own is not None else ""
+    return judged(
+        "connections",
+        f"the server has {left.of_server} for {left.daemons} daemon{'s' if left.daemons > 1 else ''}{others}{own};"
+        f" each takes up to {OF_A_DAEMON}, its commands and timers {OF_COMMANDS}",
+        is_good=left.least >= OF_A_DAEMON + OF_COMMANDS,
+        do="raise max_connections of the server, or the limit of role or database, or give an account another server",
+        otherwise=Grade.BAD if left.least < OF_A_DAEMON else Grade.NOTE,
+    )
 
 
 async def _lock(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> Finding:

@@ -17,6 +17,7 @@ from recio.daemon.shutdown import refuse_stopped
 from recio.daemon.venue import Venue
 from recio.db import audit_trail, empirical_models, general_ledger, identity, switches
 from recio.db.connection import Connection, transaction
+from recio.db.connections_left import DAEMON_POOL
 from recio.db.embedded import EmbeddedServer
 from recio.db.limits import put_in_force
 from recio.db.newer_tables import steps_to_run_on
@@ -74,7 +75,7 @@ async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[O
     """A pool on a database whose schema is ours, whose identity is ours, and that no one else drives."""
     async with (
         advisory_lock(config.database.direct_dsn.get_secret_value() or dsn, ACCOUNT_LOCK) as lock,
-        open_pool(dsn, application_name="recio", min_size=2, max_size=7) as pool,
+        open_pool(dsn, application_name="recio", min_size=2, max_size=DAEMON_POOL) as pool,
     ):
         reached(CrashPoint.POOL_OPENED)
         with starting_faults():

@@ -160,6 +160,12 @@ def test_a_cause_is_told_once_and_its_end_once():
     assert (ended.told, ended.ended_at) == (1, NOW + timedelta(seconds=33))
 
 
+def test_a_fault_without_words_leaves_no_colon_in_front_of_what_to_do():
+    silent = replace(SICK, sentence="GET /markets: TimeoutError: ")
+    steps = looks((0, [silent]), (31, [silent]), (34, []), (34 + ENDS_AFTER, []))
+    assert texts(steps) == ["GET /markets: TimeoutError. look", "over after 31 s: GET /markets: TimeoutError"]
+
+
 def test_what_comes_and_goes_is_one_alert():
     back_and_forth = [(float(at), [SICK] if at % 10 < 5 else []) for at in range(100)]
     assert texts(looks(*back_and_forth)) == ["it is sick. look"]
@@ -237,7 +243,7 @@ def test_blind_stops_say_how_many_worth_what_and_why_and_take_their_reason_with_
     alarm = found(at)["blind stops"]
     assert alarm.severity is CRITICAL
     assert alarm.sentence == (
-        "1 position (worth $5.00, cost $5.20) stand without a stop: no entries: network away: nothing is heard"
+        "1 position (worth $5.00, cost $5.20) without a stop: network away: nothing is heard"
     )
     assert alarm.after == SETTINGS.blind_after_seconds
     assert math.isinf(found(at)["network away"].after)
@@ -383,7 +389,7 @@ def test_a_database_that_is_away_is_graver_the_less_is_known():
     assert database_away("refused", (), SETTINGS).severity is WARNING
     assert database_away("refused", None, SETTINGS).severity is CRITICAL
     held = database_away("refused", (trade(),), SETTINGS)
-    assert "1 position (cost $5.20) stand without a stop" in held.sentence
+    assert "1 position (cost $5.20) without a stop" in held.sentence
 
 
 def test_quiet_hours_hold_what_is_not_critical_across_midnight_of_their_zone():

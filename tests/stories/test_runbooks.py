@@ -71,6 +71,13 @@ async def typed(world: World, line: str, settings: str) -> None:
             assert world.daemon.wait(timeout=40) == 0
 
 
+def test_each_runbook_that_makes_an_account_says_how_it_becomes_one_of_real_money():
+    text = (OPERATE / "runbooks.md").read_text(encoding="utf-8")
+    making = [each for each in text.split("\n## ") if "install.sh" in each and "--key-id" in each]
+    assert [each.split("\n")[0] for each in making] == ["Rotate the key", "A lost droplet"]
+    assert all("--environment prod" in each for each in making)
+
+
 @pytest.mark.long
 async def test_every_runbook_can_be_walked_through():
     async with a_webhook() as hook:

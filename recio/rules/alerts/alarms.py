@@ -42,6 +42,8 @@ OUTSIDE = frozenset({"network away", "venue away", "database trouble", "starting
 PATIENCE = {"starting": 180.0, "no market": 1_800.0, "venue paused": 600.0}
 """Host seconds for causes that usually pass by themselves."""
 RESTARTS_WITHIN = timedelta(minutes=10)
+NO_ENTRIES = "no entries: "
+"""How a cause is told by itself. Where stops are blind the exits matter."""
 BY_ITSELF = "trading goes on by itself once it is over"
 WHAT_TO_DO = {
     "network away": f"Look at the machine's network; {BY_ITSELF}",
@@ -148,7 +150,7 @@ def backup_alarms(seen: BackupsSeen | None, config: Config) -> tuple[Alarm, ...]
 def database_away(why: str, known: Sequence[TradeView] | None, settings: AlertsSection) -> Alarm:
     """While no run of the daemon has its database: then nobody trades, and no stop can sell. `known`: what is held, None if unknown."""
     what = "; whether anything is held is not known" if known is None else ""
-    what = f"; {_positions(known)} stand without a stop" if known else what
+    what = f"; {_positions(known)} without a stop" if known else what
     is_grave = known is None or bool(known)
     return Alarm(
         cause="database away",
@@ -226,11 +228,11 @@ def _blind(seen: Seen) -> Iterator[Alarm]:
     if not blind:
         return
     told = [each for each in _causes(seen) if math.isfinite(each.after)]
-    because = told[0].sentence if told else blind[0][1]
+    because = told[0].sentence.removeprefix(NO_ENTRIES) if told else blind[0][1]
     yield Alarm(
         cause="blind stops",
         severity=Severity.CRITICAL,
-        sentence=f"{_positions([each for each, _ in blind], seen.board)} stand without a stop: {because}",
+        sentence=f"{_positions([each for each, _ in blind], seen.board)} without a stop: {because}",
         resolution="Sell by hand on the venue's own page if it lasts; stops go on by themselves once it is over",
         after=seen.config.alerts.blind_after_seconds,
     )
@@ -312,7 +314,7 @@ def _causes(seen: Seen) -> Iterator[Alarm]:
             yield Alarm(
                 cause=each.cause,
                 severity=Severity.INFO if each.cause == "venue paused" else grave,
-                sentence=f"no entries: {each.cause}: {each.sentence}",
+                sentence=f"{NO_ENTRIES}{each.cause}: {each.sentence}",
                 resolution=WHAT_TO_DO.get(each.cause, f"{LOOK}; {BY_ITSELF}"),
                 after=PATIENCE.get(each.cause, seen.config.alerts.after_seconds),
             )

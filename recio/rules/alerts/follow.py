@@ -122,7 +122,12 @@ def _distance(alert: Alert, settings: AlertsSection) -> float:
 
 
 def _said(alarm: Alarm) -> str:
-    return f"{alarm.sentence}. {alarm.resolution}" if alarm.resolution else alarm.sentence
+    return f"{_ended(alarm.sentence)}. {alarm.resolution}" if alarm.resolution else _ended(alarm.sentence)
+
+
+def _ended(sentence: str) -> str:
+    """A fault that has a name and no words, as a time-out, leaves a colon with nothing behind it."""
+    return sentence.rstrip(": ")
 
 
 def _told_again(alert: Alert, alarm: Alarm, now: datetime) -> Alert:
@@ -140,7 +145,9 @@ def _told_again(alert: Alert, alarm: Alarm, now: datetime) -> Alert:
 def _end(followed: Followed, speed: float) -> Told:
     alert = replace(followed.alert, ended_at=max(followed.seen_at, followed.alert.began_at))
     lasted = (followed.seen_at - alert.began_at).total_seconds() / speed
-    return Told(alert=alert, text=f"over after {duration(lasted)}: {alert.sentence}", severity=alert.severity)
+    return Told(
+        alert=alert, text=f"over after {duration(lasted)}: {_ended(alert.sentence)}", severity=alert.severity
+    )
 
 
 def duration(seconds: float) -> str:

@@ -90,5 +90,5 @@ def alarms(lanes: Lanes, most: int) -> Iterator[Alarm]:
                 severity=Severity.WARNING,
                 sentence=f"{strategy} could not have traded on {series} for {each.windows} windows: the gate"
                 f' "{each.gate}" was closed all the time ({each.sentence})',
-                resolution='Look at that gate\'s setting and at the Health view; stage = "off" if it is meant',
+                resolution='Look at the Health view, and at the setting of that gate where it has one; stage = "off" if it is meant',
             )
