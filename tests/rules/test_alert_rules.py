@@ -14,7 +14,7 @@ import pytest
 from recio.messages.account import PositionDifference
 from recio.messages.alerts import Alarm, Severity
 from recio.messages.backups import BackupsSeen, StreamCopySeen, StreamSeen, Tried
-from recio.messages.controls import Halt, RootCause, TradingControls
+from recio.messages.controls import Halt, HaltLevel, RootCause, TradingControls
 from recio.messages.decisions import Assessments, RejectionCount
 from recio.messages.orders import OrderState, TradeState
 from recio.messages.prices import Prices, SourceState, SourceView
@@ -211,6 +211,23 @@ def test_a_halt_of_the_daemon_is_critical_and_one_of_a_person_is_not():
     assert (by_ann.severity, by_ann.sentence) == (WARNING, "halt by Ann: eight losses")
 
 
+@pytest.mark.parametrize(
+    ("level", "did", "says"),
+    [
+        (HaltLevel.HALT, "halted", "Entries are stopped, exits go on."),
+        (HaltLevel.FLATTEN, "flattened", "Entries are stopped, and what is held is sold."),
+        (HaltLevel.STOP, "stopped", "recio ends: no stop sells what is held until it runs again."),
+    ],
+)
+def test_what_goes_on_under_a_halt_is_told_by_its_level(level: HaltLevel, did: str, says: str):
+    halt = Halt(
+        level=level, cause=f"{did} by command: why", since=NOW, by="Ann", resolution="recio resume --by NAME"
+    )
+    alarm = found(seen(controls=TradingControls(halts=(halt,))))[f"halt: {halt.cause}"]
+    assert alarm.sentence == f"{level.value} by Ann: why"
+    assert alarm.resolution == f"{says} To end it: recio resume --by NAME"
+
+
 def test_a_halt_over_a_difference_is_called_drift():
     difference = PositionDifference(ticker=TICKER, venue=Quantity(500), ours=Quantity(0))
     halt = Halt(cause=difference_cause(difference), since=NOW, by="failure_detector", resolution="compare")
@@ -237,7 +254,7 @@ def test_blind_stops_say_how_many_worth_what_and_why_and_take_their_reason_with_
     alarm = found(at)["blind stops"]
     assert alarm.severity is CRITICAL
     assert alarm.sentence == (
-        "1 position (worth $5.00, cost $5.20) stand without a stop: no entries: network away: nothing is heard"
+        "1 position (worth $5.00, cost $5.20) without a stop: no entries: network away: nothing is heard"
     )
     assert alarm.after == SETTINGS.blind_after_seconds
     assert math.isinf(found(at)["network away"].after)
@@ -383,7 +400,7 @@ def test_a_database_that_is_away_is_graver_the_less_is_known():
     assert database_away("refused", (), SETTINGS).severity is WARNING
     assert database_away("refused", None, SETTINGS).severity is CRITICAL
     held = database_away("refused", (trade(),), SETTINGS)
-    assert "1 position (cost $5.20) stand without a stop" in held.sentence
+    assert "1 position (cost $5.20) without a stop" in held.sentence
 
 
 def test_quiet_hours_hold_what_is_not_critical_across_midnight_of_their_zone():

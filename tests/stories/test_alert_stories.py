@@ -233,7 +233,7 @@ async def test_stops_that_are_blind_with_positions_open_call_with_how_many_and_w
         await scene.holds()
         scene.world.arm("silence", seconds=20)
         scene.world.arm("fail_reads", path=EVERYTHING, status=503)
-        text = await scene.called("stand without a stop", "cost $")
+        text = await scene.called("without a stop", "cost $")
         assert "position" in text
 
 
@@ -246,7 +246,7 @@ async def test_a_venue_and_feeds_that_are_gone_call_once():
         assert scene.world.exchange is not None
         scene.world.exchange.kill()
         scene.world.exchange.wait()
-        await until(lambda: scene.hook.heard("network away") or scene.hook.heard("stand without a stop"))
+        await until(lambda: scene.hook.heard("network away") or scene.hook.heard("without a stop"))
         await until(lambda: scene.status()["tasks"]["market_sync"]["restarts"] > 4)
         assert sum("network away" in each for each in scene.hook.texts) <= 1
         assert not scene.hook.heard("keeps restarting")
@@ -300,7 +300,7 @@ async def test_a_coin_whose_feeds_die_calls():
         await until(
             lambda: (
                 any(map(scene.hook.heard, ("settlement index alone", "price sources silent")))
-                or scene.hook.heard("stand without a stop")
+                or scene.hook.heard("without a stop")
             )
         )
 
@@ -316,7 +316,7 @@ async def test_a_database_that_is_away_calls_although_nothing_can_be_written_and
         await scene.holds()
         server, relay.server = relay.server, Path("/nowhere")
         await relay.drop_all()
-        text = await scene.called("waits for its database", "stand without a stop")
+        text = await scene.called("waits for its database", "without a stop")
         assert "PostgreSQL" in text
         pings = len(scene.hook.pings)
         relay.server = server

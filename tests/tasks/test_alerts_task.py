@@ -74,7 +74,7 @@ HELD = trade()
 @pytest.mark.parametrize(
     ("bought", "said"),
     [
-        (open_trades(trades=(HELD,)), "1 position (cost $5.20) stand without a stop"),
+        (open_trades(trades=(HELD,)), "1 position (cost $5.20) without a stop"),
         (open_trades(orders=(order(),)), "whether anything is held is not known"),
         (open_trades(), ""),
     ],
