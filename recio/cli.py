@@ -205,9 +205,11 @@ def _asked(arguments: Sequence[str]) -> str:
 
 def _guarded(command: Callable[[], ExitCode | None], name: str) -> ExitCode:
     try:
-        return command() or ExitCode.OK
+        try:
+            return command() or ExitCode.OK
+        finally:
+            _heed_no_more_signals()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends already
         with suppress(OSError):
             so_far = "nothing was done" if name in ATTENDED else f"recio {name} did not come to its end"
             print(f"recio: interrupted: {so_far}", file=sys.stderr)
@@ -225,6 +227,14 @@ def _guarded(command: Callable[[], ExitCode | None], name: str) -> ExitCode:
             _point_nowhere(sys.stdout)
             return ExitCode.OK
         return _explain(fault)
+
+
+def _heed_no_more_signals() -> None:
+    """It ends already: one that comes too late changes neither what is told nor the exit code."""
+    if threading.current_thread() is threading.main_thread():
+        for each in ("SIGINT", *AS_CTRL_C):
+            if hasattr(signal, each):
+                signal.signal(getattr(signal, each), signal.SIG_IGN)
 
 
 def _point_nowhere(stream: TextIO) -> None:

@@ -398,6 +398,46 @@ main(["limits"])
     assert "passphrase" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    ("outcome", "code", "said"), [("raise Fatal('no')", 1, "recio: no\n"), ("return None", 0, "")]
+)
+def test_a_signal_that_comes_when_a_command_is_over_changes_neither_its_words_nor_its_code(
+    number: str, outcome: str, code: int, said: str
+):
+    late = f"""
+import atexit, os, signal, sys
+import recio.cli as cli
+from recio.errors import Fatal
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever it was inherited as
+
+def signals():
+    os.kill(os.getpid(), signal.{number})
+
+class Stream:
+    def write(self, text):
+        signals()
+        return sys.__stderr__.write(text)
+    def flush(self):
+        sys.__stderr__.flush()
+
+def command(given):
+    {outcome}
+
+sys.stderr = Stream()
+cli._command = command
+try:
+    cli.main(["trade"])
+finally:
+    signals() if "{number}" == "SIGINT" else None
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", late], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, said)
+
+
 def test_whoever_waits_at_a_terminal_is_told_that_a_long_command_is_at_work(tmp_path: Path):
     """A pseudo terminal as the error stream, and a command that takes its time."""
     slow = (

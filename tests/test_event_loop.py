@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 
 import anyio
 from structlog.testing import capture_logs
@@ -33,3 +35,30 @@ async def test_what_does_not_end_when_it_is_asked_to_is_given_up_and_says_where_
             stop.set()
     (line,) = said
     assert any(each.startswith("hangs at ") and "locks.py" in each for each in line["tasks"])
+
+
+TWICE = """
+import os, signal, sys
+import anyio
+from recio.commands.event_loop import to_the_end
+
+async def work():
+    os.kill(os.getpid(), signal.SIGINT)
+    try:
+        await anyio.sleep(60)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
+            await anyio.sleep(0.2)
+            print("closed")
+
+sys.exit(to_the_end(work, lambda: "it stands"))
+"""
+
+
+def test_a_second_signal_cuts_off_nothing_that_a_command_closes_and_changes_no_word():
+    done = subprocess.run(
+        [sys.executable, "-c", TWICE], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "closed\n", "recio: interrupted: it stands\n")

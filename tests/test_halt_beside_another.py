@@ -9,12 +9,18 @@ import asyncpg
 import pytest
 from aiohttp import web
 
-from recio.commands.halt_proof import Watched, follow
+from recio.commands.halt_proof import Watched, follow, live_trades, stands
 from recio.daemon.database import ACCOUNT_LOCK
+from recio.db import halts
 from recio.db.connection import transaction
 from recio.db.identity import claim
 from recio.db.pool import advisory_lock
-from recio.messages.controls import HaltLevel
+from recio.errors import ExitCode
+from recio.messages.controls import Halt, HaltLevel
+from tests.builders import NOW
+from tests.conftest import unused_port
+from tests.db.test_trade_store import opened as opened_trade
+from tests.runs import begun
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 CAUSE = "halted by command"
@@ -50,3 +56,23 @@ async def test_another_accounts_page_that_shows_the_same_halt_is_no_witness(
         group.cancel_scope.cancel()
     await runner.cleanup()
     assert said in shown
+
+
+@pytest.mark.parametrize("level", [HaltLevel.HALT, HaltLevel.FLATTEN])
+async def test_a_halt_that_somebody_clears_meanwhile_is_not_said_to_go_on(
+    pool: Pool, database_dsn: str, capsys: pytest.CaptureFixture[str], level: HaltLevel
+):
+    async with pool.acquire() as opened:
+        await opened_trade(opened, await begun(opened))
+        before = await live_trades(pool)
+        await halts.set_halt(opened, Halt(level=level, cause=CAUSE, since=NOW, by="me", resolution="-"))
+        assert await stands(pool, CAUSE)
+        await halts.clear_all(opened, NOW, "another")
+    watched = Watched(pool=pool, level=level, cause=CAUSE, port=unused_port(), before=before)
+    async with advisory_lock(database_dsn, ACCOUNT_LOCK):
+        with anyio.fail_after(20):
+            assert await follow(watched) is ExitCode.TEMPORARY
+    said = capsys.readouterr().out
+    assert not await stands(pool, CAUSE)
+    assert "goes on" not in said
+    assert ("STILL HELD, and no longer to be sold: 10.00 yes of" in said) is (level is HaltLevel.FLATTEN)

@@ -225,6 +225,26 @@ async def test_a_halt_that_is_interrupted_before_says_that_nothing_was_halted_an
     assert recio("resume", "--by", "me", cwd=installed).stdout == "nothing was halted\n"
 
 
+async def test_a_command_that_is_interrupted_again_and_again_says_once_what_is_so_and_leaves_no_server(
+    installed: Path,
+):
+    """Who is in a hurry presses Ctrl-C more than once, and the last may come when all is over."""
+    pid_file = installed / "data" / "postgres" / "postmaster.pid"
+    with started("halt", "--why", "hurry", cwd=installed) as command:
+        await until(pid_file.exists)
+        while command.poll() is None:
+            command.send_signal(signal.SIGINT)
+            await anyio.sleep(0.005)
+        said = command.communicate()[0]
+    assert command.returncode == 130, said
+    assert not pid_file.exists()
+    assert ("Traceback" in said, said.count("interrupted: ")) == (False, 1), said
+    stands = "the halt stands (halted by command: hurry)" in said
+    assert stands or "interrupted: nothing was halted" in said
+    cleared = "cleared: halted by command: hurry\n" if stands else "nothing was halted\n"
+    assert recio("resume", "--by", "me", cwd=installed).stdout == cleared
+
+
 @pytest.mark.parametrize(
     ("command", "number"),
     [

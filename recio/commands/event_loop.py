@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -50,12 +50,17 @@ def to_the_end(work: Callable[[], Awaitable[ExitCode]], so_far: Callable[[], str
     codes, heard = list[ExitCode](), list[signal.Signals]()
 
     async def main() -> None:
-        async with anyio.create_task_group() as group:
-            await group.start(_give_up_on_signal, group.cancel_scope, heard)
-            codes.append(await work())
-            group.cancel_scope.cancel()
+        # Heard to the very end: who presses Ctrl-C twice must not cut off what is being closed and stopped.
+        with anyio.open_signal_receiver(*_heeded()) as signals:
+            async with anyio.create_task_group() as group:
+                group.start_soon(_give_up_on_signal, signals, group.cancel_scope, heard)
+                codes.append(await work())
+                group.cancel_scope.cancel()
 
-    _run(main)
+    try:
+        _run(main)
+    except KeyboardInterrupt:
+        heard.append(signal.SIGINT)  # just before the work heard signals, or just after it
     if codes and not heard:
         return codes[0]
     print(f"recio: interrupted: {so_far()}", file=sys.stderr)
@@ -109,11 +114,9 @@ def _frames(coroutine: Any) -> Iterator[tuple[int, FrameType]]:
         depth, coroutine = depth + 1, getattr(coroutine, "cr_await", None)
 
 
-async def _give_up_on_signal(  # noqa: ASYNC114 - started by its name above
-    scope: anyio.CancelScope, heard: list[signal.Signals], *, task_status: anyio.abc.TaskStatus[None]
+async def _give_up_on_signal(
+    signals: AsyncIterator[signal.Signals], scope: anyio.CancelScope, heard: list[signal.Signals]
 ) -> None:
-    with anyio.open_signal_receiver(*_heeded()) as signals:
-        task_status.started()
-        async for number in signals:
-            heard.append(signal.Signals(number))
-            scope.cancel()
+    async for number in signals:
+        heard.append(signal.Signals(number))
+        scope.cancel()

@@ -48,6 +48,10 @@ class Watched:
         return f"http://127.0.0.1:{self.port}/status"
 
 
+class _Cleared(Exception):
+    """Somebody else has cleared the halt meanwhile: nothing that was asked for goes on."""
+
+
 async def live_trades(pool: asyncpg.Pool[asyncpg.Record]) -> dict[TradeId, TradeView]:
     """What is open now; nothing where a daemon of an earlier version keeps these rows under other names."""
     with suppress(asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
@@ -68,6 +72,11 @@ async def follow(watched: Watched) -> ExitCode:
         return max(verified, await _ended(watched)) if watched.level is HaltLevel.STOP else verified
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         print("the daemon is of another version: its page and its log say what it did", flush=True)
+        return ExitCode.TEMPORARY
+    except _Cleared:
+        left = left_of(await _trades(watched)) if watched.level is HaltLevel.FLATTEN else []
+        if left:
+            print(f"STILL HELD, and no longer to be sold: {listed(left)}", flush=True)
         return ExitCode.TEMPORARY
 
 
@@ -177,10 +186,18 @@ async def _runs(watched: Watched) -> bool:
         return await daemon_runs(connection)
 
 
+async def stands(pool: asyncpg.Pool[asyncpg.Record], cause: str) -> bool:
+    """Whether nobody has cleared it yet."""
+    async with transaction(pool) as connection:
+        return any(each.cause == cause for each in await halts.active(connection))
+
+
 async def _check(watched: Watched) -> HaltVerification | None:
-    """What the daemon recorded of its proof."""
+    """What the daemon recorded of its proof. Raises _Cleared."""
     async with transaction(watched.pool) as connection:
         rows = {each.halt_id for each in await halts.active(connection) if each.cause == watched.cause}
+        if not rows:
+            raise _Cleared
         return next((each for each in await kill_switch.checks(connection) if each.halt_id in rows), None)
 
 

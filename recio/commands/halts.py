@@ -14,7 +14,7 @@ import asyncpg
 
 from recio.commands.database import said_of_rows
 from recio.commands.event_loop import to_the_end
-from recio.commands.halt_proof import Watched, follow, live_trades
+from recio.commands.halt_proof import Watched, follow, live_trades, stands
 from recio.commands.installation import Installation, add_installation, find_installation, pool_of
 from recio.commands.market_clock import market_clock
 from recio.commands.options import add_who_and_why, some_words
@@ -99,6 +99,10 @@ async def request_halt(place: Installation, level: HaltLevel, why: str, by: str,
             truth.sentence = f"the {level} stands ({cause}); to end it: {RESOLUTION}"
         print(cause if is_new else f"{cause} (already)", flush=True)
         code = await follow(Watched(pool=pool, level=level, cause=cause, port=place.port, before=before))
+        # A stop ends the server together with its daemon, and only a resume lets another one start.
+        if level is not HaltLevel.STOP and not await stands(pool, cause):
+            print(f"the {level} does not stand any more: somebody has cleared it meanwhile", flush=True)
+            return ExitCode.TEMPORARY
     print(f"to end it: {RESOLUTION}", flush=True)
     return code
 

@@ -153,6 +153,21 @@ def test_a_price_is_held_against_the_ask_of_this_moment_and_the_models_worth(
     assert approved or (isinstance(answer, Denied) and answer.limit == "price_collar_dollars")
 
 
+@pytest.mark.parametrize(
+    ("ask", "probability", "says"),
+    [
+        (3600, 0.99, "0.9900 is too far above the ask 0.3600"),
+        (9800, 0.5, "0.9900 is too far above the model's 0.5000"),
+    ],
+)
+def test_a_price_that_is_too_far_is_told_with_the_bound_that_binds(ask: int, probability: float, says: str):
+    """A person's own limit stands where a model's probability would."""
+    wanted = replace(intent(), limit=Price(9900), probability=probability)
+    answer = approve(wanted, exposure(open_trades(), ask=Price(ask)), LIMITS, NOW)
+    assert isinstance(answer, Denied)
+    assert answer.reason == says
+
+
 def test_without_the_money_for_order_and_fee_nothing_is_sent():
     assert refusal(intent(), exposure(open_trades(), account(3_200_000))) == "balance"
     nobody_asked = Exposure(trades=open_trades(), account=None, ask=ASK)

@@ -129,9 +129,11 @@ def _collar(intent: OpenIntent, ask: Price | None, limits: RiskSection) -> Colla
     model_value = Decimal(f"{intent.probability:.6f}")
     highest = Decimal(min(Decimal(ask), model_value * ONE_DOLLAR) + limits.price_collar_dollars)
     if intent.limit > highest:
+        # A person's own limit stands for what a model says, and is never what binds.
+        by_ask = Decimal(ask) <= model_value * ONE_DOLLAR
+        than = f"the ask {price_text(ask)}" if by_ask else f"the model's {model_value:.4f}"
         return Denied(
-            limit="price_collar_dollars",
-            reason=f"{price_text(intent.limit)} is too far above the ask {price_text(ask)} or the model's {model_value:.4f}",
+            limit="price_collar_dollars", reason=f"{price_text(intent.limit)} is too far above {than}"
         )
     return Collar(ask=ask, model_value=model_value)
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from recio.messages.account import AccountView
 from recio.messages.alerts import Alarm, Severity
 from recio.messages.backups import BackupsSeen
-from recio.messages.controls import Halt, RootCause, TradingControls
+from recio.messages.controls import Halt, HaltLevel, RootCause, TradingControls
 from recio.messages.decisions import Assessments
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, OrderState, TradeView
@@ -53,6 +53,11 @@ WHAT_TO_DO = {
     "database trouble": f"Look at PostgreSQL and at the disk: systemctl status postgresql, df -h; {BY_ITSELF}",
     "disk nearly full": f"Free space under data_dir: df -h, du -sh; {BY_ITSELF}",
     "clock off": f"Set the machine's clock: timedatectl, chronyc tracking; {BY_ITSELF}",
+}
+UNDER_A_HALT: Mapping[HaltLevel, str] = {
+    HaltLevel.HALT: "Entries are stopped, exits go on.",
+    HaltLevel.FLATTEN: "Entries are stopped, and what is held is sold.",
+    HaltLevel.STOP: "recio ends: no stop sells what is held until it runs again.",
 }
 LOOK = "Look at the page's Health view and at journalctl -u recio"
 
@@ -187,13 +192,16 @@ def _halts(seen: Seen) -> Iterator[Alarm]:
             cause=f"{what}: {halt.cause}",
             severity=Severity.CRITICAL if halt.by == COMPUTED else Severity.WARNING,
             sentence=_halt_sentence(halt),
-            resolution=f"Entries are stopped, exits go on. To end it: {halt.resolution}",
+            resolution=f"{UNDER_A_HALT[halt.level]} To end it: {halt.resolution}",
         )
 
 
 def _halt_sentence(halt: Halt) -> str:
     by = "" if halt.by == COMPUTED else f" by {halt.by}"
-    return f"{halt.level.value}{by}: {halt.cause.removeprefix('halted by command: ')}"
+    cause = halt.cause
+    for done in ("halted", "flattened", "stopped"):
+        cause = cause.removeprefix(f"{done} by command: ")
+    return f"{halt.level.value}{by}: {cause}"
 
 
 def _drift(account: AccountView | None) -> frozenset[str]:
