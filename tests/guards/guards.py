@@ -87,7 +87,7 @@ LOCKS = (
         "recio/tasks/entry.py",
         "            await self.open_intents.finished()",
         "            await anyio.sleep(0)",
-        "tests/tasks/test_entry_task.py",
+        "tests/tasks/test_entry_waits_for_its_intent.py",
     ),
     _guard(
         "a sale that became no order waits for no pause",
