@@ -210,6 +210,13 @@ async def test_a_trade_opens_when_its_order_has_ended_and_every_counted_fill_is_
     assert [each.trade_id for each in changes.opened] == [trade.trade_id]
 
 
+async def test_a_hundredth_of_a_contract_is_an_open_trade_and_told(connection: Connection, writer: Writer):
+    order = await entry(connection, writer)
+    await trade_store.record_outcome(connection, accepted(order, 1))
+    changes = await trade_store.record_fact(connection, fill(1), NOW)
+    assert [(each.state, each.held) for each in changes.opened] == [(TradeState.OPEN, 1)]
+
+
 async def test_a_fill_before_the_answer_is_kept_and_counted_once(connection: Connection, writer: Writer):
     order = await entry(connection, writer)
     await trade_store.record_fact(connection, fill(1000), NOW)

@@ -86,6 +86,18 @@ async def test_two_intents_for_one_market_become_one_order(pool: asyncpg.Pool[as
         assert wires.orders.depth == 0
 
 
+async def test_who_wants_an_entry_hears_when_it_was_dealt_with_also_if_it_was_refused(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """Until then entry sends no other."""
+    async with managed(pool) as wires:
+        for intent in (an_intent(), an_intent()):
+            await wires.open_intents.send(intent)
+            with anyio.fail_after(10):
+                await wires.open_intents.finished()
+        assert wires.orders.depth == 1
+
+
 async def test_a_stale_intent_is_refused_and_leaves_no_row(pool: asyncpg.Pool[asyncpg.Record]):
     async with managed(pool) as wires:
         await wires.open_intents.send(an_intent(NOW - timedelta(seconds=3)))
