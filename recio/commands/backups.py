@@ -215,7 +215,7 @@ async def _copy(
             where = await anyio.to_thread.run_sync(put, bucket, made)
         except Fatal:
             with suppress(Fatal):  # a bucket that is full would stay so
-                await remove_old_copies(bucket, keep, days)
+                await remove_old_copies(bucket, keep, days)  # noqa: ASYNC120 - a signal outweighs it
             raise
     async with transaction(pool) as connection:
         await backup_rows.note_backup(connection, made.kind, where, started, datetime.now(UTC), made.bytes)
