@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -74,11 +74,13 @@ def compare(observations: Iterable[Observation], name: str, against: str, loss: 
 
 def closes_of(observations: Iterable[Observation], name: str, against: str, loss: Loss) -> Iterator[Close]:
     """The differences of each close. Both must have said something at every moment."""
-    for held in by_event(observations).values():
+    events = by_event(observations).values()
+    rarest = 1 / (len(events) + 2)
+    for held in events:
         yield Close(
             total=math.fsum(_difference(each, name, against, loss, each.yes) for each in held),
             weight=len(held),
-            deviation=_deviation(held, name, against, loss),
+            deviation=_deviation(held, name, against, loss, rarest),
         )
 
 
@@ -93,8 +95,8 @@ def _difference(seen: Observation, name: str, against: str, loss: Loss, yes: boo
     return loss(seen.probabilities[name], yes) - loss(seen.probabilities[against], yes)
 
 
-def _deviation(held: Iterable[Observation], name: str, against: str, loss: Loss) -> float:
-    """How far chance alone moves the sum of a close, if the truth lies in the middle between both.
+def _deviation(held: Iterable[Observation], name: str, against: str, loss: Loss, rarest: float) -> float:
+    """How far chance alone moves the sum of a close, if one of both is right: the one by which it moves less.
 
     Markets of one coin go together; how far coins do is left to what the closes show.
     """
@@ -102,22 +104,33 @@ def _deviation(held: Iterable[Observation], name: str, against: str, loss: Loss)
     for each in held:
         coins.setdefault(each.symbol, {}).setdefault(each.market, []).append(each)
     of_coins = (
-        math.fsum(_of_market(each, name, against, loss) for each in markets.values())
+        math.fsum(_of_market(each, name, against, loss, rarest) for each in markets.values())
         for markets in coins.values()
     )
     return math.hypot(*of_coins)
 
 
-def _of_market(held: list[Observation], name: str, against: str, loss: Loss) -> float:
+def _of_market(held: list[Observation], name: str, against: str, loss: Loss, rarest: float) -> float:
+    ordered = sorted(held, key=lambda seen: -seen.seconds_to_close)
+    at_stake = [
+        _difference(each, name, against, loss, True) - _difference(each, name, against, loss, False)
+        for each in ordered
+    ]
+    variances = (
+        _variance([each.probabilities[who] for each in ordered], at_stake, rarest) for who in (name, against)
+    )
+    return math.sqrt(max(0.0, min(variances)))
+
+
+def _variance(said: Sequence[float], at_stake: Sequence[float], rarest: float) -> float:
     """The moments of a market end alike: two of them share what was not known yet at the later one.
 
-    By the probability of the surer one nothing would be left to chance where it is certain, and whoever doubts it would be worse
-    for sure until it has been wrong once.
+    Nobody is taken to be surer than so many closes can show (the rule of succession): by one who is certain nothing would be left
+    to chance, and whoever doubts it would be worse for sure until it has been wrong once.
     """
     variance = before = 0.0
-    for each in sorted(held, key=lambda seen: -seen.seconds_to_close):
-        stake = _difference(each, name, against, loss, True) - _difference(each, name, against, loss, False)
-        middle = (each.probabilities[name] + each.probabilities[against]) / 2
-        variance += middle * (1 - middle) * stake * (stake + 2 * before)
+    for each, stake in zip(said, at_stake, strict=True):
+        probability = min(max(each, rarest), 1 - rarest)
+        variance += probability * (1 - probability) * stake * (stake + 2 * before)
         before += stake
-    return math.sqrt(max(0.0, variance))
+    return variance
