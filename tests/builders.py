@@ -45,7 +45,9 @@ from recio.wires import WritesBoard
 
 QUICK = PricesSection(warmup_seconds=60)
 """Volatility after a minute, for recordings and worlds that last only a few."""
-AGAIN_AND_AGAIN = Config(prices=QUICK, entry=EntrySection(max_entries_per_market=None))
+DOUBTED_LATER = {"BTC": Config().symbols["BTC"].model_copy(update={"max_price_error_bp": 2.5})}
+"""For recordings of one source whose price stands for ten seconds at a time."""
+AGAIN_AND_AGAIN = Config(prices=QUICK, entry=EntrySection(max_entries_per_market=None), symbols=DOUBTED_LATER)
 """For recordings of one market: entered as often as the rule wants."""
 NORMAL = Fit(tails=(Tails(seconds=60, scale=1.0),), time_of_day=None, is_fat=False, volatility_error=0.08)
 """Thin tails at any hour: what is left is a random walk."""

@@ -35,7 +35,7 @@ ENTRY_CALLS_PER_STRIKE = 64
 """Of each further strike of a ladder."""
 CHANGED_BOOK_CALLS = 104
 """Of deciding on one changed book, however many strikes the ladder has."""
-EXIT_CALLS = 95
+EXIT_CALLS = 98
 """Of one exit decision about one trade that is kept."""
 
 CHANGES = 2_000

@@ -197,7 +197,7 @@ def test_an_order_that_was_there_before_the_close_is_filled_though_that_is_heard
 
 @pytest.mark.parametrize(
     ("cuts", "second"),
-    [((), ""), ((LowerLimit(name="max_open_trades", amount=Decimal(1)),), "1 trades are open")],
+    [((), ""), ((LowerLimit(name="max_open_trades", amount=Decimal(1)),), "1 trade is open")],
 )
 def test_an_order_on_paper_is_held_by_a_limit_that_was_lowered_as_a_row_of_the_database_is(
     cuts: tuple[LowerLimit, ...], second: str

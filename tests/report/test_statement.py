@@ -11,6 +11,7 @@ import pytest
 from recio.messages.account import FillSeen
 from recio.report.lots import Settled
 from recio.report.statement import Side, Statement, by_day, statement, statement_text
+from recio.texts import counted
 from recio.units import BookSide, FillId, Money, Price, Quantity, Ticker, VenueOrderId
 
 FIRST = datetime(2026, 11, 28, 23, tzinfo=UTC)
@@ -72,7 +73,7 @@ def test_what_is_the_same_is_equal_by_day_as_well():
 )  # fmt: skip
 def test_each_difference_is_named(found: Statement, named: set[tuple[str, str, str]]):
     assert {(each.what, each.name, each.field) for each in found.differences} == named
-    assert f"{len(named)} differences" in statement_text(found)
+    assert counted(len(named), "difference", "differences") in statement_text(found)
 
 
 def test_what_the_venue_did_before_these_books_began_is_counted_and_left_out():

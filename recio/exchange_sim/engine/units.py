@@ -16,7 +16,9 @@ ONE_DOLLAR = 10**PRICE_DECIMALS
 PAYOUT_PER_UNIT = 10 ** (MONEY_DECIMALS - QUANTITY_DECIMALS)
 """Money that 0.01 contract of the winning side pays: $0.01."""
 _MOST_DIGITS = 18
-"""Before the point and behind it; more is no amount that anybody trades."""
+"""Before the point and behind it."""
+_MOST_WHOLE_DIGITS = 11
+"""That are no leading zeros; more is no amount that anybody trades."""
 
 
 class UnitError(ValueError):
@@ -66,6 +68,8 @@ def _read(text: str, decimals: int) -> int:
     whole, _, part = unsigned.partition(".")
     if not whole or not _are_digits(whole) or not _are_digits(part):
         raise UnitError(f"{text[:40]!r} is not a plain decimal number")
+    if len(whole.lstrip("0")) > _MOST_WHOLE_DIGITS:
+        raise UnitError(f"{text!r} is more than there can be")
     value = 0
     for digit in whole + part[:decimals].ljust(decimals, "0"):
         value = 10 * value + ord(digit) - ord("0")
