@@ -1,7 +1,7 @@
 // Who asks, and what is asked for: each act once by its key, with the figures before and what came of it after. It shows no figure of its own.
 "use strict";
 
-import { $, dress, hide, make, put, since, stamp, sync, tableOf, text } from "./parts.js";
+import { $, dress, fetched, hide, make, put, since, stamp, sync, tableOf, text } from "./parts.js";
 import { age, dollars, grouped, many, quantity, signedDollars, unknown, utc, word } from "./text.js";
 
 const LOOK_EVERY = 1000, LOOK_AT_MOST = 60; // at what came of an act that has not come to its end
@@ -239,7 +239,7 @@ $("token-form").addEventListener("submit", (event) => {
 // --- who ---
 
 let loaded = null;
-const passkeys = () => (loaded ??= import("./passkeys.js").then((module) => { module.listen(ask); return module; }).catch(() => { loaded = null; }));
+const passkeys = () => (loaded ??= fetched("passkeys.js").then((module) => { module.listen(ask); return module; }).catch(() => { loaded = null; }));
 
 function askWho() {
   $("login-dialog").showModal();
@@ -285,7 +285,7 @@ const sessions = tableOf("sessions", [
 
 function showDevices() {
   passkeys().then((module) => module?.showPasskeys(ask, me));
-  import("./push.js").then((push) => push.showPushes(ask, () => me));
+  fetched("push.js").then((push) => push.showPushes(ask, () => me));
 }
 
 export async function showSessions() {

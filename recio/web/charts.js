@@ -1,7 +1,7 @@
 // Loads the charts' scripts when one is looked at, and stops what is open when nobody does; it draws nothing.
 "use strict";
 
-import { $, hide, put } from "./parts.js";
+import { $, fetched, hide, put } from "./parts.js";
 import { UNREACHED } from "./text.js";
 
 let market = null, wanted = null;
@@ -9,7 +9,7 @@ let market = null, wanted = null;
 export async function openMarket(host, ticker) {
   const mine = (wanted = { host, ticker });
   try {
-    market ??= await import("./market_chart.js");
+    market ??= await fetched("market_chart.js");
   } catch { if (wanted === mine) put(host, UNREACHED); return; }
   if (host.shown) put(host, "");
   if (wanted === mine) await market.follow(host, ticker);
@@ -32,7 +32,7 @@ export function lookedAt(view, [ticker]) {
 }
 
 export async function openPerformance(chosen) {
-  const performance = await import("./performance.js").catch(() => null);
+  const performance = await fetched("performance.js").catch(() => null);
   if (performance) performance.showPerformance(chosen);
   else put($("performance-said"), UNREACHED);
 }

@@ -2,7 +2,7 @@
 // and never lets figures that stopped arriving look alive.
 "use strict";
 
-import { $, advance, clock, dress, hide, put, since, stamp } from "./parts.js";
+import { $, advance, clock, dress, fetched, hide, missed, put, since, stamp } from "./parts.js";
 import { DASH, age, pad, unknown, utc, word } from "./text.js";
 import { showNow } from "./now.js";
 import { showMarkets } from "./markets.js";
@@ -71,7 +71,7 @@ let about = null;
 
 async function learnAbout() {
   if (about) return about;
-  const module = await import("./about.js").catch(() => null); // not reached: the next tap tries again
+  const module = await fetched("about.js").catch(() => null); // not reached: the next tap tries again
   if (!about && module) (about = module).listen(() => kept);
   return about;
 }
@@ -83,10 +83,13 @@ $("figures").addEventListener("click", async () => {
 });
 
 let shownVersion = null;
+// In milliseconds: a page that was loaded anew already stays for a minute, so that a script which never comes makes no ring of it.
+const livesFor = () => (performance.getEntriesByType("navigation")[0]?.type === "reload" ? 60_000 : 0);
 
 function show(status) {
   if (shownVersion !== null && shownVersion !== status.version) { location.reload(); return; } // upgraded: this page may not know what it is told
   shownVersion = status.version;
+  if (missed.scripts && performance.now() > livesFor() && !document.querySelector("dialog[open]")) { location.reload(); return; }
   showBar(status);
   showMarkets(status);
   showNow(status);
@@ -195,4 +198,4 @@ addEventListener("pageshow", tick);
 showView();
 learnWho();
 connect();
-if (navigator.serviceWorker) import("./device.js");
+if (navigator.serviceWorker) fetched("device.js").catch(() => null);

@@ -43,6 +43,15 @@ export function sync(parent, items, keyOf, create, show) {
   });
 }
 
+// --- scripts of a view ---
+
+// A browser may remember for as long as the page lives that a script could not be fetched: the page is loaded anew then.
+export const missed = { scripts: false };
+export const fetched = (name) => import("./" + name).catch((problem) => {
+  missed.scripts = true;
+  throw problem;
+});
+
 // --- ages: counted on between messages, so that a dead page grows old ---
 
 export const growing = new Map();

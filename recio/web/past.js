@@ -1,7 +1,7 @@
 // The History, Performance and Log views: asked for when they are looked at, never pushed.
 "use strict";
 
-import { $, dress, hide, make, put, sync, tableOf, text, toned } from "./parts.js";
+import { $, dress, fetched, hide, make, put, sync, tableOf, text, toned } from "./parts.js";
 import { openPerformance } from "./charts.js";
 import { UNREACHED, signedDollars, unknown } from "./text.js";
 
@@ -68,7 +68,7 @@ $("log-filter").addEventListener("input", showLog);
 // --- history ---
 
 async function showHistory(more) {
-  const [lists, old, story] = await Promise.all([import("./lists.js"), import("./imported.js"), import("./story.js")]).catch(() => []);
+  const [lists, old, story] = await Promise.all(["lists.js", "imported.js", "story.js"].map(fetched)).catch(() => []);
   if (!lists) { put($("history-said"), UNREACHED); return; }
   put($("history-said"), "");
   story.showStory(more, asked);
