@@ -20,7 +20,10 @@ from tests.web.test_page_in_a_browser import a_busy_day
 
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError, ExceptionGroup)
 LOST = "!document.querySelector('#lost').hidden && document.body.classList.contains('old')"
-IS_LIVE = "document.querySelector('#lost').hidden && !document.body.classList.contains('old')"
+LOADED_ANEW = (
+    "document.readyState === 'complete' && performance.getEntriesByType('navigation')[0]?.type === 'reload'"
+)
+IS_LIVE = "document.querySelector('#lost')?.hidden && !document.body.classList.contains('old')"
 
 
 @dataclass(slots=True)
@@ -121,6 +124,7 @@ async def test_a_view_whose_scripts_cannot_be_fetched_says_so_and_is_there_once_
             await page.value(f"location.hash = '{address}'")
             await page.until(f"{place}?.textContent.includes('recio is not reached')")
         async with started(a_page(port, lambda _whole: body, wires, pool)):
+            await page.until(LOADED_ANEW)
             await page.until(IS_LIVE)
             for address, place in said.items():
                 await page.value(f"location.hash = '{address}'")

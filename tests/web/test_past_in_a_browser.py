@@ -14,6 +14,7 @@ from tests.history import add_history
 from tests.runs import begun
 from tests.tasks.status_server import a_page, served, started
 from tests.web.browser import SMALL_PHONE, a_phone
+from tests.web.test_connection_in_a_browser import LOADED_ANEW
 from tests.web.test_page_in_a_browser import VIEWS, a_busy_day
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -61,6 +62,7 @@ async def test_what_was_looked_at_while_nobody_answered_says_so_and_is_there_wit
         await page.until("document.querySelector('#history-said').textContent.includes('not reached')")
         assert await page.value(ROWS) == 0
         async with started(a_page(port, lambda _whole: a_busy_day(), wires, pool)):
+            await page.until(LOADED_ANEW)
             await page.until(f"{ROWS} === 3")
             assert await page.value("document.querySelector('#history-said').textContent") == ""
         assert page.faults == []
