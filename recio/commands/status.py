@@ -132,7 +132,7 @@ def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
 def _alerts(said: dict[str, Any]) -> str:
     channels, on = said.get("channels", []), said.get("open", [])
     whom = (
-        f"{counted(len(channels), 'channel', 'channels')}"
+        counted(len(channels), "channel", "channels")
         if channels
         else "nobody is called (alerts.channels_path)"
     )

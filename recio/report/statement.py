@@ -178,7 +178,7 @@ def statement_text(found: Statement) -> str:
     ]
     lines.append(
         f"{told['fills']} fills and {told['settlements']} settlements: "
-        + (f"{counted(len(found.differences), 'difference', 'differences')}" if found.differences else "equal to the last hundredth of a cent")
+        + (counted(len(found.differences), 'difference', 'differences') if found.differences else "equal to the last hundredth of a cent")
     )  # fmt: skip
     return "\n".join(lines)
 

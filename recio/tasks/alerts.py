@@ -242,7 +242,7 @@ class Alerts:
     def _sentence(self, look: _Look) -> str:
         view = self.dispatcher.view()
         channels = (
-            f"{counted(len(view.channels), 'channel', 'channels')}"
+            counted(len(view.channels), "channel", "channels")
             if view.channels
             else "nobody is called: no channel"
         )

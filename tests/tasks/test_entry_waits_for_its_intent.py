@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-
 import anyio
 import asyncpg
 import pytest
 
-from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
-from recio.rules.decision.strategy import Strategy
-from recio.settings.risk import RiskSection
-from recio.settings.trading import EntrySection
 from recio.tasks import entry
 from recio.units import Price
 from recio.wires import Wires
-from tests.builders import account, book, open_trades, prices, show, view
-from tests.order_path import AT_NOW, entry_on
+from tests.builders import book, open_trades, show, view
+from tests.tasks.test_entry_task import BUYS, deciding
 
 
 async def intent(wires: Wires) -> OpenIntent:
@@ -26,33 +19,12 @@ async def intent(wires: Wires) -> OpenIntent:
         return await wires.open_intents.receive()
 
 
-@asynccontextmanager
-async def cheap(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[Wires]:
-    """Entry buys YES at 30 cents, and whoever reads its intents is the test."""
-    wires = Wires()
-    wires.controls.set(TradingControls())
-    wires.account.set(account())
-    wires.prices.set(prices())
-    wires.open_trades.set(open_trades())
-    show(wires.board, view(levels=book(2800, 3000)))
-    strategies = (Strategy(entry=EntrySection(enabled=True)),)
-    try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(
-                entry_on(wires, pool, AT_NOW, strategies, RiskSection()).run, lambda _sentence: None
-            )
-            yield wires
-            group.cancel_scope.cancel()
-    finally:
-        wires.close()
-
-
 async def test_while_its_intent_waits_for_the_rows_nothing_else_is_wanted_and_then_what_is_so_by_then(
     pool: asyncpg.Pool[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ):
     """What a fill or another order changes is no answer to it, and a book that moves is no second reason to buy."""
     monkeypatch.setattr(entry, "ANSWER_LIMIT", 60.0)
-    async with cheap(pool) as wires:
+    async with deciding(pool, BUYS) as wires:
         assert (await intent(wires)).limit == Price(3200)
         wires.open_trades.set(open_trades(orders_last_minute=5))
         show(wires.board, view(levels=book(2300, 2500)))
@@ -67,7 +39,7 @@ async def test_an_intent_that_nobody_answers_holds_up_the_next_for_no_longer_tha
 ):
     """Whatever became of it: the rows have one live trade for a market, and the limits count what has a row."""
     monkeypatch.setattr(entry, "ANSWER_LIMIT", 0.05)
-    async with cheap(pool) as wires:
+    async with deciding(pool, BUYS) as wires:
         await intent(wires)
         show(wires.board, view(levels=book(2300, 2500)))
         assert (await intent(wires)).limit == Price(2700)
