@@ -38,9 +38,10 @@ from tests.faults.proof_reports import PROOF, commit, read, write  # noqa: E402
 from tests.mutants.accepted import why_accepted  # noqa: E402
 from tests.mutants.breaker import TEMPLATE, Breaker, OneServer, forked  # noqa: E402
 from tests.mutants.breaks import Break, breaks_of  # noqa: E402
+from tests.mutants.function_breaks import function_breaks  # noqa: E402
 from tests.mutants.schema_breaks import SchemaBreak, schema_breaks  # noqa: E402
 from tests.mutants.schema_looks import looked_at  # noqa: E402
-from tests.mutants.tests_of import AREAS, FAR_SCHEMA, SCHEMA, SLOW, far, near  # noqa: E402
+from tests.mutants.tests_of import AREAS, FUNCTIONS, SCHEMA, SLOW, far, near  # noqa: E402
 
 TIME_LIMIT = 240.0
 """Seconds after which a break counts as noticed: it goes on for ever."""
@@ -185,11 +186,14 @@ def judged(
         yield broken, noticed != 0
 
 
-async def catalog_of(server: EmbeddedServer) -> list[SchemaBreak]:
-    """Every break of the schema that the server's template has."""
+async def catalog_of(server: EmbeddedServer) -> dict[str, list[SchemaBreak]]:
+    """Every break of the schema that the server's template has, by area."""
     connection = await asyncpg.connect(server.dsn(TEMPLATE))
     try:
-        return await schema_breaks(connection)
+        return {
+            "constraints": await schema_breaks(connection),
+            "functions": await function_breaks(connection),
+        }
     finally:
         await connection.close()
 
@@ -206,13 +210,23 @@ def constraints(
                 yield broken.name, True
             else:
                 missed.append(broken)
-    for tests, is_last in ((SCHEMA, False), (FAR_SCHEMA, True)):
+    yield from by_rounds(server, missed, SCHEMA)
+
+
+def by_rounds(
+    server: EmbeddedServer, breaks: Sequence[SchemaBreak], rounds: Sequence[Sequence[str]]
+) -> Iterator[tuple[str, bool]]:
+    """What the tests of one round miss is shown to those of the next."""
+    missed = list(breaks)
+    for tests in rounds:
         shown, missed = missed, []
         for broken, noticed in one_by_one(server, shown, tests) if shown else ():
-            if noticed or is_last:
-                yield broken.name, noticed
+            if noticed:
+                yield broken.name, True
             else:
                 missed.append(broken)
+    for broken in missed:
+        yield broken.name, False
 
 
 def sources(server: EmbeddedServer, breaks: Sequence[Break], *, also_far: bool) -> Iterator[tuple[str, bool]]:
@@ -268,16 +282,22 @@ def main() -> int:
     until = time.monotonic() + options.minutes * 60
     tallies: dict[str, Tally] = {}
     with a_server() as server:
-        catalog = [
-            each for each in anyio.run(catalog_of, server) if options.only in f"constraints {each.name}"
-        ]
-        random.Random(options.seed).shuffle(catalog)
-        catalog = catalog[: options.each] if options.each else catalog
-        if catalog:
-            matter = [each for each in catalog if not why_accepted(each.name)]
-            found = tallied("constraints", constraints(server, matter, by_look=not options.tests), until)
-            found.accepted = len(catalog) - len(matter)
-            tallies["constraints"] = found
+        for area, catalog in anyio.run(catalog_of, server).items():
+            wanted = [each for each in catalog if options.only in f"{area} {each.name}"]
+            random.Random(options.seed).shuffle(wanted)
+            wanted = wanted[: options.each] if options.each else wanted
+            matter = [each for each in wanted if not why_accepted(each.name)]
+            if wanted:
+                looked = area == "constraints"
+                found = tallied(
+                    area,
+                    constraints(server, matter, by_look=not options.tests)
+                    if looked
+                    else by_rounds(server, matter, FUNCTIONS),
+                    until,
+                )
+                found.accepted = len(wanted) - len(matter)
+                tallies[area] = found
         for area, breaks in chosen(options.each, options.seed, options.only, options.of_file).items():
             if breaks:
                 found = tallied(area, sources(server, breaks, also_far=options.far), until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pytest
 from tests.db.looks import LOOKS
 from tests.mutants.accepted import ACCEPTED, why_accepted
 from tests.mutants.breaks import Break, breaks_of
+from tests.mutants.function_breaks import broken_bodies, function_breaks
 from tests.mutants.schema_breaks import schema_breaks
 from tests.mutants.schema_looks import looked_at
 from tests.mutants.tests_of import AREAS, far, near
@@ -87,6 +89,7 @@ async def test_what_is_accepted_is_a_break_that_can_be_made_and_says_why(pool: P
     ]
     async with pool.acquire() as connection:
         every += [each.name for each in await schema_breaks(connection)]
+        every += [each.name for each in await function_breaks(connection)]
     for part, why in ACCEPTED.items():
         assert any(part in name for name in every), part
         assert len(why) > 10
@@ -104,6 +107,43 @@ async def test_each_check_trigger_and_index_of_the_schema_can_be_broken_by_itsel
             await attempt.start()
             await connection.execute(each.statement)
             await attempt.rollback()
+
+
+FUNCTION = """CREATE OR REPLACE FUNCTION public.some(asked integer)
+ RETURNS integer LANGUAGE plpgsql AS $function$
+BEGIN
+    -- More than three = too many.
+    IF asked > 3 THEN
+        RAISE EXCEPTION 'asked > 3';
+    END IF;
+    UPDATE seen SET times = times + 1;
+    RETURN asked;
+END $function$
+"""
+
+
+def test_the_inside_of_a_function_is_broken_and_what_it_says_is_not():
+    whole = FUNCTION.splitlines()
+    changed = [
+        [new.strip() for old, new in zip(whole, broken.splitlines(), strict=True) if old != new]
+        for _, broken in broken_bodies(FUNCTION)
+    ]
+    assert sorted(changed) == [
+        ["IF asked >= 3 THEN"],
+        ["IF false THEN"],
+        ["IF true THEN"],
+        ["NULL;"],
+        ["UPDATE seen SET times <> times + 1;"],
+        ["UPDATE seen SET times = times - 1;"],
+    ]
+
+
+async def test_each_function_of_an_order_is_broken_from_inside_and_only_into_what_is_a_function(pool: Pool):
+    async with pool.acquire() as connection:
+        found = await function_breaks(connection)
+    of_orders = {"place_entry", "place_exit", "check_entry_limits", "post_fill", "correct_settlement"}
+    assert of_orders <= {each.subject for each in found}
+    assert not any(re.search(r"\bSET \w+ <> ", each.statement) for each in found)
 
 
 async def test_one_break_of_each_kind_is_noticed_by_the_look_for_its_name_and_what_is_whole_is_not(

@@ -82,13 +82,26 @@ SLOW = {
     "tests/rules/test_price_chain_properties.py": "test_the_bounds_hold_the_truth_as_often_as_they_say",
 }
 """Tests that take too long for every break, and notice only those that others notice too."""
-SCHEMA = ("tests/db/test_constraints.py",)
-FAR_SCHEMA = (
-    "tests/db/test_cost_of_statements.py",
-    "tests/db/test_locks_of_the_schema.py",
-    "tests/db/test_trade_store.py",
+SCHEMA = (
+    ("tests/db/test_constraints.py",),
+    (
+        "tests/db/test_cost_of_statements.py",
+        "tests/db/test_locks_of_the_schema.py",
+        "tests/db/test_trade_store.py",
+    ),
 )
-"""For what the catalog's own breaches miss: an index that is there for speed alone."""
+"""The tests of the catalog, and those for what they miss: an index that is there for speed alone."""
+FUNCTIONS = (
+    ("tests/db/test_constraints.py", "tests/db/test_order_statements.py"),
+    (
+        "tests/db/test_general_ledger.py",
+        "tests/db/test_limits_of_the_database.py",
+        "tests/db/test_settled_by_hand.py",
+        "tests/db/test_losses_in_a_row.py",
+    ),
+    ("tests/db/test_trade_store.py", "tests/db/test_audit_trail.py", "tests/tasks/test_order_path_tasks.py"),
+)
+"""For what the schema's functions do inside: the quickest tests first."""
 FAR_RULES = ("tests/rules", "tests/paper", "tests/score/test_scoring_rules.py", "tests/alerting")
 
 
