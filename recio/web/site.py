@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 import anyio
+import anyio.to_thread
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -110,7 +111,6 @@ class Site:
     def application(self) -> web.Application:
         application = web.Application(middlewares=[self._admitted], client_max_size=BODY_LIMIT)
         application.on_response_prepare.append(_with_headers)
-        described = document(self.routes)
         application.add_routes(
             [
                 *(
@@ -125,7 +125,7 @@ class Site:
                 web.get("/metrics", self._for(May.READER, self._metrics)),
                 web.get("/readyz", self._for(May.READER, self._readyz)),
                 *(web.post(path, self._for(May.READER, act)) for path, act in self.old_acts.items()),
-                web.get(f"{PREFIX}/openapi.json", _document(described)),
+                web.get(f"{PREFIX}/openapi.json", _document(self.routes)),
                 *(
                     web.route(
                         each.method, PREFIX + each.path, self._for(each.may, partial(self._answer, each))
@@ -297,9 +297,14 @@ def _picture(png: bytes) -> Handler:
     return serve
 
 
-def _document(described: dict[str, Any]) -> Handler:
+def _document(routes: Sequence[Route]) -> Handler:
+    """Made when it is first asked for, and beside the loop: it takes a fifth of a second, which no start and no stop should wait for."""
+    made: list[dict[str, Any]] = []
+
     async def serve(_request: web.Request) -> web.Response:
-        return web.json_response(described)
+        if not made:
+            made.append(await anyio.to_thread.run_sync(document, routes))
+        return web.json_response(made[0])
 
     return serve
 
