@@ -24,6 +24,7 @@ from tests.faults.arena import Arena, DidNotHappen, until
 from tests.faults.one_case import Result, recover
 from tests.faults.proof_reports import commit, recovery, write
 from tests.faults.run_grid import database, say
+from tests.faults.told_to_end import ends_with_all_it_started
 
 KILLS_PER_PROOF = 5
 KILLS_PER_ARENA = 50
@@ -187,6 +188,7 @@ def report(tally: Tally, seed: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
+    ends_with_all_it_started()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--workers", type=int, default=3)

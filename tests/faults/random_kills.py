@@ -20,6 +20,7 @@ from tests.faults.invariants import at_any_instant
 from tests.faults.one_case import Result, recover
 from tests.faults.proof_reports import commit, recovery, write
 from tests.faults.run_grid import database, say
+from tests.faults.told_to_end import ends_with_all_it_started
 
 LONGEST_LIFE = 6.0
 """Host seconds; a run begins to trade after about one."""
@@ -122,6 +123,7 @@ def report(tally: Tally, seed: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
+    ends_with_all_it_started()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=4)

@@ -30,6 +30,7 @@ from recio.db.wal_stream import follow
 from recio.errors import Fatal
 from tests.faults.proof_reports import commit, recovery
 from tests.faults.proof_reports import write as write_report
+from tests.faults.told_to_end import ends_with_all_it_started
 from tests.test_backups import Pool, live, until_received, write
 
 BETWEEN_ROWS = 0.01
@@ -141,6 +142,7 @@ async def restores(
 
 
 if __name__ == "__main__":
+    ends_with_all_it_started()
     parser = argparse.ArgumentParser()
     parser.add_argument("--restores", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)

@@ -25,6 +25,7 @@ from tests.faults.arena import Arena
 from tests.faults.cases import Case, every_case, spread
 from tests.faults.one_case import Result, attempt
 from tests.faults.proof_reports import commit, recovery, write
+from tests.faults.told_to_end import ends_with_all_it_started
 
 CASES_PER_ARENA = 40
 """After so many lives an arena is made anew, so that no case looks at books of thousands of orders."""
@@ -197,6 +198,7 @@ def joined(earlier: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    ends_with_all_it_started()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=0, help="so many, evenly spread; 0 for all")
     parser.add_argument("--only", default="", help="cases whose title has this text")
