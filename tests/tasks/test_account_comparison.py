@@ -245,6 +245,29 @@ async def test_the_same_reading_twice_is_one_and_a_newer_one_completes_the_proof
     assert told[0].client_order_id == OURS
 
 
+async def test_the_time_in_which_an_order_may_arrive_begins_when_its_row_is_there_and_not_with_what_stands_in_it(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """A slow database writes a row long after the decision, and only then the exit leaves."""
+    wires, script = Wires(), Script(as_of=NOW + timedelta(seconds=1))
+    wires.open_trades.set(open_trades())
+    async with comparing(script, pool, wires) as told:
+        await reads(script, 2)
+        decided_at = NOW - timedelta(seconds=9)
+        slow = order(client_order_id=OURS, state=OrderState.UNKNOWN, created_at=decided_at)
+        wires.open_trades.set(open_trades(orders=(slow,)))
+        script.as_of = decided_at + timedelta(seconds=2)
+        for _ in range(3):
+            script.as_of += timedelta(seconds=2)
+            await reads(script, 2)
+        assert not any(isinstance(each, OrderProvenAbsent) for each in told)
+        script.as_of = NOW + MARGIN
+        for _ in range(2):
+            script.as_of += timedelta(seconds=1)
+            await reads(script, 2)
+        await until_told(told, OrderProvenAbsent)
+
+
 async def test_no_fact_waits_for_the_balance_which_may_be_asked_for_once_a_second_only(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
