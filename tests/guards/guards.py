@@ -595,6 +595,13 @@ HALTS = (
         ORDER_PATH,
     ),
     _guard(
+        "what waited for the rate limit is held against halts and the lock once more",
+        "recio/kalshi/writes.py",
+        "if why_not is not None and (reason := why_not()):",
+        "if why_not is not None and (reason := ''):",
+        ORDER_PATH,
+    ),
+    _guard(
         "a position difference halts",
         "recio/rules/health/reasons_to_halt.py",
         "yield from (difference_cause(each) for each in account.differences)",
