@@ -275,7 +275,8 @@ class AccountSync:
         }
         if not trades.orders and memory.compared and not memory.must_list:
             return
-        since = min((each.created_at for each in trades.orders), default=as_of or self.clock.utc()) - OVERLAP
+        # Rows have our time, which may be ahead: the list is read from no later than the venue's present.
+        since = min([as_of or self.clock.utc(), *(each.created_at for each in trades.orders)]) - OVERLAP
         if not memory.compared and memory.since is not None:
             # Once in each run as far back as the rows reach: an older copy of them shows itself by what is newer.
             since = min(since, memory.since)

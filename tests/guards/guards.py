@@ -633,6 +633,20 @@ LATE_WORDS = (
         "tests/tasks/test_account_comparison.py",
     ),
     _guard(
+        "absence: an order of a clock that was set back waits no longer than one of now",
+        "recio/rules/account/reconcile.py",
+        "min(now, known.get(each.client_order_id, now))",
+        "known.get(each.client_order_id, now)",
+        "tests/tasks/test_account_comparison.py",
+    ),
+    _guard(
+        "the list of orders is asked for from no later than the venue's present",
+        "recio/tasks/account_sync.py",
+        "since = min([as_of or self.clock.utc(), *(each.created_at for each in trades.orders)]) - OVERLAP",
+        "since = min((each.created_at for each in trades.orders), default=self.clock.utc()) - OVERLAP",
+        "tests/tasks/test_account_comparison.py",
+    ),
+    _guard(
         "a row that was set aside may be the order that is looked for",
         "recio/tasks/account_sync.py",
         "found=may_be_there, as_of=as_of",

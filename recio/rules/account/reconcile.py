@@ -99,12 +99,10 @@ def rows_since(
 
     What stands in it is from before its statement, which a slow database carries out many seconds later; only then an exit leaves.
     What was there at the first look may be an earlier run's, of which nothing leaves any more: it is taken at its word.
+    Never later than now: a clock that was set back must not hold up what waits for the proof.
     """
-    if before is None:
-        return {each.client_order_id: each.created_at for each in orders}
-    return {
-        each.client_order_id: before.get(each.client_order_id, max(now, each.created_at)) for each in orders
-    }
+    known = {each.client_order_id: each.created_at for each in orders} if before is None else before
+    return {each.client_order_id: min(now, known.get(each.client_order_id, now)) for each in orders}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
