@@ -893,10 +893,10 @@ RESOLUTION = (
     _guard(
         "an order without an answer is never sent again",
         "recio/kalshi/orders.py",
-        "result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)\n",
-        "result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)\n"
+        "result = await attempt(rest, request, body=body, wait_seconds=wait_seconds, why_not=why_not)\n",
+        "result = await attempt(rest, request, body=body, wait_seconds=wait_seconds, why_not=why_not)\n"
         "    if isinstance(verdict(result, OK_OR_CREATED), OutcomeUnknown):\n"
-        "        result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)\n",
+        "        result = await attempt(rest, request, body=body, wait_seconds=wait_seconds, why_not=why_not)\n",
         PLACING,
     ),
     _guard(
@@ -909,8 +909,8 @@ RESOLUTION = (
     _guard(
         "an order past its deadline is not sent",
         "recio/tasks/executor.py",
-        "elif now > order.send_before:",
-        "elif False:",
+        "if now > order.send_before:",
+        "if False:",
         ORDER_PATH,
     ),
     _guard(
