@@ -179,6 +179,10 @@ async def record_outcome(connection: Connection, outcome: OrderOutcome) -> Chang
         return NOTHING
     match outcome:
         case OrderAccepted():
+            named = await orders.by_venue_id(connection, outcome.venue_order_id)
+            if named is not None and named.client_order_id != order.client_order_id:
+                note = f"unknown: an answer with the number of {named.client_order_id}"
+                return await move_order(connection, order, OrderState.UNKNOWN, note=note, at=outcome.at)
             return await move_order(
                 connection,
                 order,

@@ -5,6 +5,7 @@ Only a clear response of the venue is a yes or a no; whatever is not certain is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
@@ -63,10 +64,16 @@ class CreatedOrder(msgspec.Struct):
     error: object = None
 
 
-async def place(rest: KalshiRest, order: PlaceOrder, order_group_id: str | None = None) -> OrderOutcome:
+async def place(
+    rest: KalshiRest,
+    order: PlaceOrder,
+    order_group_id: str | None = None,
+    why_not: Callable[[], str] | None = None,
+) -> OrderOutcome:
     """One POST, never a second. Cancellation goes through; the caller then records OrderUnknown.
 
-    It waits for the rate limit at most until `send_before`, and is then refused as not sent.
+    It waits for the rate limit at most until `send_before`, and is then refused as not sent; so is what `why_not` then has a
+    reason against.
     """
     reached(CrashPoint.COMMAND_MAY_LEAVE)
     left = (order.send_before - rest.clock.utc()).total_seconds() / rest.clock.speed
@@ -80,7 +87,7 @@ async def place(rest: KalshiRest, order: PlaceOrder, order_group_id: str | None 
         reduce_only=order.reduce_only,
         order_group_id=order_group_id,
     )
-    return await create(rest, new, wait_seconds=max(0.0, left))
+    return await create(rest, new, wait_seconds=max(0.0, left), why_not=why_not)
 
 
 def prepare(rest: KalshiRest) -> bool:
@@ -88,12 +95,15 @@ def prepare(rest: KalshiRest) -> bool:
     return rest.prepare_signature("POST", ORDERS_PATH)
 
 
-async def create(rest: KalshiRest, order: NewOrder, *, wait_seconds: float) -> OrderOutcome:
+async def create(
+    rest: KalshiRest, order: NewOrder, *, wait_seconds: float, why_not: Callable[[], str] | None = None
+) -> OrderOutcome:
     """One POST, never a second, after at most `wait_seconds` of host time for the rate limit."""
     request = BilledRequest(
         method="POST", path=ORDERS_PATH, priority=Priority.ORDER, shard=billed_shard(order.exchange_index)
     )
-    result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)
+    body = order_body(order)
+    result = await attempt(rest, request, body=body, wait_seconds=wait_seconds, why_not=why_not)
     match verdict(result, OK_OR_CREATED):
         case RequestRefused(code=code, text=text):
             return rejected(rest, order, code, text)

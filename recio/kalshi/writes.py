@@ -5,6 +5,7 @@ It never retries and never takes an unclear response for a yes or a no.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -72,13 +73,19 @@ async def attempt(
     params: Params | None = None,
     body: object = None,
     wait_seconds: float | None = None,
+    why_not: Callable[[], str] | None = None,
 ) -> WriteResult:
-    """Send once, after waiting at most `wait_seconds` of host time for the tokens. Cancellation goes through."""
+    """Send once, after waiting at most `wait_seconds` of host time for the tokens. Cancellation goes through.
+
+    `why_not` is asked after that wait, at the last moment: what it says keeps the request here.
+    """
     patience = rest.timeout_seconds if wait_seconds is None else wait_seconds
     ticket = await rest.limits.admit(request, anyio.current_time() + patience)
     if ticket is None:
         return RequestRefused("not_sent", "the rate limit would admit it too late")
     reached(CrashPoint.ROOM_GRANTED)
+    if why_not is not None and (reason := why_not()):
+        return RequestRefused("not_sent", reason)
     try:
         response = await rest.send(request.method, request.path, params=params, body=body)
         reached(CrashPoint.ANSWER_READ)

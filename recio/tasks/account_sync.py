@@ -15,6 +15,7 @@ from functools import partial
 import anyio
 import asyncpg
 
+from recio.bells import woken_by
 from recio.clock import Clock
 from recio.db import cash, sifting
 from recio.db import orders as order_rows
@@ -29,6 +30,7 @@ from recio.kalshi.account_figures import (
     is_quiet,
     manual_orders,
     may_be_forgotten,
+    may_be_listed,
     read_as_of,
     read_figures,
     sentence_of,
@@ -38,7 +40,6 @@ from recio.kalshi.account_figures import (
     wait_telling,
 )
 from recio.kalshi.answers import Round
-from recio.kalshi.historical import OLD_ORDERS
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.settlements import SETTLEMENTS, ExactValues, read_settlements
 from recio.messages.account import (
@@ -67,6 +68,7 @@ from recio.rules.account.reconcile import (
     made_externally,
     may_be_of,
     overdue,
+    rows_since,
 )
 from recio.rules.market.market_board import traded_shard
 from recio.settings.venue import KalshiSection
@@ -94,6 +96,8 @@ class _Memory:
 
     since: datetime | None = None
     absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
+    rows_since: Mapping[ClientOrderId, datetime] | None = None
+    """Of each order without a proven end; None while nobody looked."""
     cash: cash.Compared = field(default_factory=cash.Compared)
     moves: cash_movements.Movements = field(default_factory=cash_movements.Movements)
     is_locked: bool | None = None
@@ -165,16 +169,17 @@ class AccountSync:
                     memory.look_now.set()
 
     async def _follow_markets(self, memory: _Memory) -> None:
-        """What the venue says of the markets that are held, told again until the rows say it too."""
-        while True:
-            trades, listings = self.open_trades.get(), self.listings.get()
-            for trade in trades.trades if trades else ():
-                for fact in () if listings is None else untold(trade, listings):
-                    if isinstance(fact, CloseMoved) or self._must_believe(fact, memory):
-                        await self.venue_facts.send(fact)
-            version = self.listings.version
-            with anyio.move_on_after(CYCLE):
-                await self.listings.newer_than(version)
+        """What the venue says of the markets that are held, told again until the rows say it too; and since when orders have rows."""
+        with woken_by(self.open_trades, self.listings) as bell:
+            while True:
+                trades, listings = self.open_trades.get(), self.listings.get()
+                orders = trades.orders if trades else ()
+                memory.rows_since = rows_since(memory.rows_since, orders, self.clock.utc())
+                for trade in trades.trades if trades else ():
+                    for fact in () if listings is None else untold(trade, listings):
+                        if isinstance(fact, CloseMoved) or self._must_believe(fact, memory):
+                            await self.venue_facts.send(fact)
+                await bell.wait(CYCLE)
 
     def _must_believe(self, settled: SettlementSeen, memory: _Memory) -> bool:
         """The settlements' own list comes with positions and balance that agree with it: while it can be read it has
@@ -270,7 +275,8 @@ class AccountSync:
         }
         if not trades.orders and memory.compared and not memory.must_list:
             return
-        since = min((each.created_at for each in trades.orders), default=as_of or self.clock.utc()) - OVERLAP
+        # Rows have our time, which may be ahead: the list is read from no later than the venue's present.
+        since = min([as_of or self.clock.utc(), *(each.created_at for each in trades.orders)]) - OVERLAP
         if not memory.compared and memory.since is not None:
             # Once in each run as far back as the rows reach: an older copy of them shows itself by what is newer.
             since = min(since, memory.since)
@@ -302,19 +308,14 @@ class AccountSync:
         margin += venue_ahead_at_most(self.rest)
         for order in unresolved:
             name = order.client_order_id
-            may_be_there = name in found or any(
-                self.rest.set_aside.may_name(rows, name) for rows in (account.ORDERS, OLD_ORDERS)
-            )
-            absence = memory.absences[name].after(
-                found=may_be_there, as_of=as_of, sent_by=order.created_at + margin
-            )
-            memory.absences[order.client_order_id] = absence
+            may_be_there = name in found or may_be_listed(self.rest, name)
+            row_since = (memory.rows_since or {}).get(name, order.created_at)
+            absence = memory.absences[name].after(found=may_be_there, as_of=as_of, sent_by=row_since + margin)
+            memory.absences[name] = absence
             if absence.proven:
                 proof = f"not listed in two complete reads, the last as of {as_of.isoformat()}"
                 reached(CrashPoint.ABSENCE_PROVEN)
-                await self.venue_facts.send(
-                    OrderProvenAbsent(client_order_id=order.client_order_id, proof=proof)
-                )
+                await self.venue_facts.send(OrderProvenAbsent(client_order_id=name, proof=proof))
                 reached(CrashPoint.ABSENCE_SENT)
 
     async def _publish(self, memory: _Memory, trades: OpenTrades, figures: Figures, say: Say) -> None:

@@ -109,7 +109,10 @@ class Executor:
             at=self.clock.utc(),
         )
         try:
-            outcome = self._too_late(order) or await place(self.rest, order, self._group(order))
+            # Once more when the rate limit has let it through: a halt may have come while it waited.
+            outcome = self._too_late(order) or await place(
+                self.rest, order, self._group(order), lambda: self._why_not(order)
+            )
             reached(CrashPoint.OUTCOME_MADE)
         finally:
             with anyio.CancelScope(shield=True):
@@ -126,16 +129,19 @@ class Executor:
         return group.group_id
 
     def _too_late(self, order: PlaceOrder) -> OrderRejected | None:
+        reason = self._why_not(order)
+        return self._rejected(order, reason) if reason else None
+
+    def _why_not(self, order: PlaceOrder) -> str:
+        """Why this order may not leave at this moment; empty if it may."""
         now = self.clock.utc()
         if not self.may_send():
-            reason = "another daemon may hold this account"
-        elif (halted := self._halted(order)) is not None:
-            reason = f"halted: {halted}"
-        elif now > order.send_before:
-            reason = f"{(now - order.send_before).total_seconds():.1f} s past its deadline"
-        else:
-            return None
-        return self._rejected(order, reason)
+            return "another daemon may hold this account"
+        if (halted := self._halted(order)) is not None:
+            return f"halted: {halted}"
+        if now > order.send_before:
+            return f"{(now - order.send_before).total_seconds():.1f} s past its deadline"
+        return ""
 
     def _rejected(self, order: PlaceOrder, reason: str) -> OrderRejected:
         return OrderRejected(

@@ -277,6 +277,28 @@ async def test_a_late_rejection_does_not_undo_unknown(connection: Connection, wr
     assert row.state is OrderState.UNKNOWN
 
 
+async def test_an_answer_with_the_number_of_another_order_leaves_its_own_unknown(
+    connection: Connection, writer: Writer
+):
+    trade_id = await opened(connection, writer)
+    close = CloseIntent(
+        trade_id=trade_id,
+        exchange_index=2,
+        quantity=Quantity(1000),
+        floor=Price(4000),
+        decided_at=NOW,
+        why="stop",
+    )
+    exit_order = await placed_exit(connection, writer, close, NOW, DEADLINE)
+    assert exit_order is not None
+    changes = await trade_store.record_outcome(connection, accepted(exit_order, 1000))
+    (unproven,) = (await rows_say(connection, NOW)).orders
+    assert (unproven.state, unproven.venue_order_id) == (OrderState.UNKNOWN, None)
+    assert changes.written.order == unproven
+    own = replace(accepted(exit_order, 1000), venue_order_id=VenueOrderId("venue-2"))
+    assert (await trade_store.record_outcome(connection, own)).is_new
+
+
 async def test_an_order_proven_absent_frees_its_market(connection: Connection, writer: Writer):
     order = await entry(connection, writer)
     await trade_store.record_fact(

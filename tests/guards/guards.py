@@ -595,6 +595,13 @@ HALTS = (
         ORDER_PATH,
     ),
     _guard(
+        "what waited for the rate limit is held against halts and the lock once more",
+        "recio/kalshi/writes.py",
+        "if why_not is not None and (reason := why_not()):",
+        "if why_not is not None and (reason := ''):",
+        ORDER_PATH,
+    ),
+    _guard(
         "a position difference halts",
         "recio/rules/health/reasons_to_halt.py",
         "yield from (difference_cause(each) for each in account.differences)",
@@ -616,6 +623,27 @@ LATE_WORDS = (
         "recio/tasks/account_sync.py",
         "        margin += venue_ahead_at_most(self.rest)\n",
         "",
+        "tests/tasks/test_account_comparison.py",
+    ),
+    _guard(
+        "absence: an order may arrive for as long after its row is there, however old what stands in it is",
+        "recio/tasks/account_sync.py",
+        "sent_by=row_since + margin",
+        "sent_by=order.created_at + margin",
+        "tests/tasks/test_account_comparison.py",
+    ),
+    _guard(
+        "absence: an order of a clock that was set back waits no longer than one of now",
+        "recio/rules/account/reconcile.py",
+        "min(now, known.get(each.client_order_id, now))",
+        "known.get(each.client_order_id, now)",
+        "tests/tasks/test_account_comparison.py",
+    ),
+    _guard(
+        "the list of orders is asked for from no later than the venue's present",
+        "recio/tasks/account_sync.py",
+        "since = min([as_of or self.clock.utc(), *(each.created_at for each in trades.orders)]) - OVERLAP",
+        "since = min((each.created_at for each in trades.orders), default=self.clock.utc()) - OVERLAP",
         "tests/tasks/test_account_comparison.py",
     ),
     _guard(
@@ -865,10 +893,10 @@ RESOLUTION = (
     _guard(
         "an order without an answer is never sent again",
         "recio/kalshi/orders.py",
-        "result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)\n",
-        "result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)\n"
+        "result = await attempt(rest, request, body=body, wait_seconds=wait_seconds, why_not=why_not)\n",
+        "result = await attempt(rest, request, body=body, wait_seconds=wait_seconds, why_not=why_not)\n"
         "    if isinstance(verdict(result, OK_OR_CREATED), OutcomeUnknown):\n"
-        "        result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)\n",
+        "        result = await attempt(rest, request, body=body, wait_seconds=wait_seconds, why_not=why_not)\n",
         PLACING,
     ),
     _guard(
@@ -881,8 +909,8 @@ RESOLUTION = (
     _guard(
         "an order past its deadline is not sent",
         "recio/tasks/executor.py",
-        "elif now > order.send_before:",
-        "elif False:",
+        "if now > order.send_before:",
+        "if False:",
         ORDER_PATH,
     ),
     _guard(

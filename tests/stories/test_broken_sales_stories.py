@@ -168,3 +168,19 @@ async def test_a_sale_that_the_server_carries_out_after_its_connection_broke_and
         await scene.the_stop_sells()
         assert scene.world.lives == 2
         await books_come_to_agree(scene.world)
+
+
+async def test_a_sale_whose_row_took_long_is_not_taken_for_absent_while_its_request_may_still_arrive():
+    """Its request leaves when its row is there, and the time in which it may arrive begins then: seconds after the decision."""
+    async with a_scene() as (scene, connection):
+        await scene.a_trade_is_held(connection)
+        await connection.execute("SELECT pg_advisory_lock($1)", AUDIT_LOCK)
+        await scene.switch(connection, "exit", is_on=True)
+        await rows_of(connection, f"{WAITS} AND query_start < clock_timestamp() - interval '8.6 seconds'")
+        scene.world.arm("late_request", seconds=5.0)
+        await connection.execute("SELECT pg_advisory_unlock($1)", AUDIT_LOCK)
+        await scene.the_stop_sells()
+        await books_come_to_agree(scene.world)
+        sales = await connection.fetch("SELECT state, note FROM orders WHERE purpose = 'exit'")
+        # The bid may have fallen below its limit by then: then the venue cancels it, and the next one sells.
+        assert "not_found" not in [each["state"] for each in sales], sales

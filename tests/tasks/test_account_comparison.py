@@ -97,7 +97,7 @@ class Script:
     hangs: str = ""
     """The list that is never answered."""
     only_since: bool = False
-    """Whether fills are listed from the time that is asked for."""
+    """Whether fills and orders are listed from the time that is asked for."""
 
     market: dict[str, Any] | None = None
     """What the venue says of any market; None: that it has none."""
@@ -116,6 +116,8 @@ class Script:
             return self._deposits(int(request.query.get("cursor", "0")))
         if self.asked[-1] == "fills" and self.only_since:
             return self._fills(int(request.query["min_ts"]))
+        if self.asked[-1] == "orders" and self.only_since and "min_ts" in request.query:
+            return self._orders(int(request.query["min_ts"]))
         return self._rest(self.asked[-1])
 
     def _deposits(self, first: int) -> web.StreamResponse:
@@ -130,6 +132,12 @@ class Script:
             each for each in self.fills if datetime.fromisoformat(each["created_time"]).timestamp() >= since
         ]
         return web.json_response({"fills": newer, "cursor": ""})
+
+    def _orders(self, since: int) -> web.StreamResponse:
+        newer = [
+            each for each in self.orders if datetime.fromisoformat(each["created_time"]).timestamp() >= since
+        ]
+        return web.json_response({"orders": newer, "cursor": ""})
 
     def _rest(self, name: str) -> web.StreamResponse:
         if name == self.broken:
@@ -243,6 +251,67 @@ async def test_the_same_reading_twice_is_one_and_a_newer_one_completes_the_proof
         await reads(script, 2)
     assert isinstance(told[0], OrderProvenAbsent)
     assert told[0].client_order_id == OURS
+
+
+async def test_the_time_in_which_an_order_may_arrive_begins_when_its_row_is_there_and_not_with_what_stands_in_it(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """A slow database writes a row long after the decision, and only then the exit leaves."""
+    wires, script = Wires(), Script(as_of=NOW + timedelta(seconds=1))
+    wires.open_trades.set(open_trades())
+    async with comparing(script, pool, wires) as told:
+        await reads(script, 2)
+        decided_at = NOW - timedelta(seconds=9)
+        slow = order(client_order_id=OURS, state=OrderState.UNKNOWN, created_at=decided_at)
+        wires.open_trades.set(open_trades(orders=(slow,)))
+        script.as_of = decided_at + timedelta(seconds=2)
+        for _ in range(3):
+            script.as_of += timedelta(seconds=2)
+            await reads(script, 2)
+        assert not any(isinstance(each, OrderProvenAbsent) for each in told)
+        script.as_of = NOW + MARGIN
+        for _ in range(2):
+            script.as_of += timedelta(seconds=1)
+            await reads(script, 2)
+        await until_told(told, OrderProvenAbsent)
+
+
+async def test_an_order_of_a_clock_that_was_ahead_and_was_set_back_is_proven_absent_from_now_on_and_not_when_its_time_has_come(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires, script = Wires(), Script(as_of=NOW + timedelta(seconds=2))
+    ahead = order(client_order_id=OURS, state=OrderState.UNKNOWN, created_at=NOW + timedelta(hours=1))
+    wires.open_trades.set(open_trades(orders=(ahead,)))
+    async with comparing(script, pool, wires) as told:
+        for _ in range(3):
+            script.as_of += timedelta(seconds=2)
+            await reads(script, 2)
+        await until_told(told, OrderProvenAbsent)
+
+
+async def test_an_order_of_a_clock_that_is_far_ahead_is_looked_for_no_later_than_at_the_venues_present(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """The list is asked for from a time on: by a clock that is an hour ahead it would not have what was ordered just now."""
+    listed = {
+        "order_id": "v-1",
+        "client_order_id": OURS,
+        "ticker": TICKER,
+        "status": "executed",
+        "fill_count_fp": "10.00",
+        "remaining_count_fp": "0.00",
+        "created_time": NOW.isoformat(),
+    }
+    wires, script = Wires(), Script(as_of=NOW + timedelta(seconds=2), orders=[listed], only_since=True)
+    wires.open_trades.set(open_trades())
+    async with comparing(script, pool, wires) as told:
+        await reads(script, 2)
+        ahead = order(client_order_id=OURS, state=OrderState.UNKNOWN, created_at=NOW + timedelta(hours=1))
+        wires.open_trades.set(open_trades(orders=(ahead,)))
+        for _ in range(3):
+            script.as_of += timedelta(seconds=2)
+            await reads(script, 2)
+        assert {type(each) for each in told} == {OrderSeen}
 
 
 async def test_no_fact_waits_for_the_balance_which_may_be_asked_for_once_a_second_only(

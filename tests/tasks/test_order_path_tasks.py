@@ -18,6 +18,7 @@ from recio.clock import Clock
 from recio.db import halts, switches
 from recio.db.connection import transaction
 from recio.db.pool import open_pool
+from recio.kalshi.rate_limit import RateLimits
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import SettlementSeen
 from recio.messages.controls import Halt, OrderGroupReady, Switch, TradingControls
@@ -340,6 +341,34 @@ async def test_under_a_halt_an_entry_that_has_not_left_is_not_sent_and_an_exit_i
         assert (refused.code, "halt" in refused.text, venue.requests) == ("not_sent", True, [])
         await wires.orders.send(replace(ORDER, reduce_only=True))
         assert isinstance(await outcome(wires), OrderAccepted)
+    wires.close()
+
+
+@pytest.mark.parametrize(("is_halted", "why"), [(True, "halted"), (False, "another daemon")])
+async def test_an_entry_that_waits_for_the_rate_limit_does_not_leave_once_a_halt_came_or_the_lock_is_not_proven(
+    is_halted: bool, why: str
+):
+    wires, looked, proven = Wires(), anyio.Event(), [True]
+
+    def may_send() -> bool:
+        looked.set()
+        return proven[0]
+
+    async with local_venue(answers(201, CREATED)) as venue:
+        rest = venue.rest(limits=RateLimits())
+        for bucket in rest.limits.writes.values():
+            bucket.backoff.closed_until = anyio.current_time() + 1.0
+        async with executing(rest, wires, may_send=may_send):
+            await wires.orders.send(replace(ORDER, send_before=rest.clock.utc() + timedelta(minutes=1)))
+            with anyio.fail_after(10):
+                await looked.wait()
+            if is_halted:
+                wires.controls.set(TradingControls(halts=(HALT,)))
+            else:
+                proven[0] = False
+            refused = await outcome(wires)
+            assert isinstance(refused, OrderRejected), refused
+            assert (refused.code, why in refused.text, venue.requests) == ("not_sent", True, [])
     wires.close()
 
 

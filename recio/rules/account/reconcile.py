@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recio.messages.account import AccountView, FillSeen, PositionDifference
-from recio.messages.orders import OpenTrades, TradeView
+from recio.messages.orders import OpenTrades, OrderView, TradeView
 from recio.units import ClientOrderId, Quantity, Side, Ticker
 
 READS_THAT_PROVE = 2
@@ -84,12 +84,25 @@ def lasting_causes(account: AccountView) -> list[str]:
 
 
 def absence_margin(request_timeout_seconds: float, speed: float, deadline_seconds: float = 0.0) -> timedelta:
-    """Market time after an order's row was written beyond which its request cannot arrive any more.
+    """Market time after an order's row was there beyond which its request cannot arrive any more.
 
     The request is given up after its time-out in host seconds; market time may run faster. It may have waited for its
     deadline, in market seconds, before it left.
     """
     return timedelta(seconds=(request_timeout_seconds + SLACK_SECONDS) * speed + deadline_seconds)
+
+
+def rows_since(
+    before: Mapping[ClientOrderId, datetime] | None, orders: Iterable[OrderView], now: datetime
+) -> Mapping[ClientOrderId, datetime]:
+    """Since when the row of each of these orders has been there, at the latest. `before` is None at the first look of a run.
+
+    What stands in it is from before its statement, which a slow database carries out many seconds later; only then an exit leaves.
+    What was there at the first look may be an earlier run's, of which nothing leaves any more: it is taken at its word.
+    Never later than now: a clock that was set back must not hold up what waits for the proof.
+    """
+    known = {each.client_order_id: each.created_at for each in orders} if before is None else before
+    return {each.client_order_id: min(now, known.get(each.client_order_id, now)) for each in orders}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
