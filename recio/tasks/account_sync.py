@@ -96,8 +96,8 @@ class _Memory:
 
     since: datetime | None = None
     absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
-    rows_since: Mapping[ClientOrderId, datetime] | None = None
-    """Of each order without a proven end; None while nobody looked."""
+    rows_since: Mapping[ClientOrderId, float] | None = None
+    """Of each order without a proven end, by the event loop's clock; None while nobody looked."""
     cash: cash.Compared = field(default_factory=cash.Compared)
     moves: cash_movements.Movements = field(default_factory=cash_movements.Movements)
     is_locked: bool | None = None
@@ -174,7 +174,8 @@ class AccountSync:
             while True:
                 trades, listings = self.open_trades.get(), self.listings.get()
                 orders = trades.orders if trades else ()
-                memory.rows_since = rows_since(memory.rows_since, orders, self.clock.utc())
+                now = (self.clock.utc(), anyio.current_time(), self.clock.speed)
+                memory.rows_since = rows_since(memory.rows_since, orders, *now)
                 for trade in trades.trades if trades else ():
                     for fact in () if listings is None else untold(trade, listings):
                         if isinstance(fact, CloseMoved) or self._must_believe(fact, memory):
@@ -301,18 +302,19 @@ class AccountSync:
         as_of: datetime,
         memory: _Memory,
     ) -> None:
-        if self.rest.venue_clock.offset is None:
-            return  # what the venue's time says of ours is not known
+        if self.rest.venue_clock.offset is None or memory.rows_since is None:
+            return  # what the venue's time says of ours is not known, or since when the rows have been there
         margin = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
         # The row has our time and the read the venue's: a venue that is ahead reads as newer than it is.
         margin += venue_ahead_at_most(self.rest)
-        for order in unresolved:
-            name = order.client_order_id
+        now, seconds = self.clock.utc(), anyio.current_time()
+        for name in (each.client_order_id for each in unresolved):
             may_be_there = name in found or may_be_listed(self.rest, name)
-            row_since = (memory.rows_since or {}).get(name, order.created_at)
-            absence = memory.absences[name].after(found=may_be_there, as_of=as_of, sent_by=row_since + margin)
-            memory.absences[name] = absence
-            if absence.proven:
+            there_for = (seconds - memory.rows_since.get(name, seconds)) * self.clock.speed
+            sent_by = now - timedelta(seconds=there_for) + margin
+            before = memory.absences[name]
+            memory.absences[name] = before.after(found=may_be_there, as_of=as_of, sent_by=sent_by)
+            if memory.absences[name].proven:
                 proof = f"not listed in two complete reads, the last as of {as_of.isoformat()}"
                 reached(CrashPoint.ABSENCE_PROVEN)
                 await self.venue_facts.send(OrderProvenAbsent(client_order_id=name, proof=proof))
@@ -395,5 +397,4 @@ class AccountSync:
 
     async def _first_since(self) -> datetime:
         async with transaction(self.pool) as connection:
-            earliest = await order_rows.backfill_from(connection)
-        return (earliest or self.clock.utc()) - OVERLAP
+            return (await order_rows.backfill_from(connection) or self.clock.utc()) - OVERLAP

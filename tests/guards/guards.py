@@ -628,15 +628,22 @@ LATE_WORDS = (
     _guard(
         "absence: an order may arrive for as long after its row is there, however old what stands in it is",
         "recio/tasks/account_sync.py",
-        "sent_by=row_since + margin",
-        "sent_by=order.created_at + margin",
+        "sent_by = now - timedelta(seconds=there_for) + margin",
+        "sent_by = next(each.created_at for each in unresolved if each.client_order_id == name) + margin",
         "tests/tasks/test_account_comparison.py",
     ),
     _guard(
         "absence: an order of a clock that was set back waits no longer than one of now",
         "recio/rules/account/reconcile.py",
-        "min(now, known.get(each.client_order_id, now))",
-        "known.get(each.client_order_id, now)",
+        "max(now - order.created_at, timedelta(0))",
+        "now - order.created_at",
+        "tests/tasks/test_account_comparison.py",
+    ),
+    _guard(
+        "absence: a clock that is set forward makes no order older",
+        "recio/tasks/account_sync.py",
+        "sent_by = now - timedelta(seconds=there_for) + margin",
+        "sent_by = now.fromtimestamp(memory.rows_since.get(name, seconds), now.tzinfo) + margin",
         "tests/tasks/test_account_comparison.py",
     ),
     _guard(

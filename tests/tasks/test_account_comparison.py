@@ -289,6 +289,28 @@ async def test_an_order_of_a_clock_that_was_ahead_and_was_set_back_is_proven_abs
         await until_told(told, OrderProvenAbsent)
 
 
+async def test_an_order_on_its_way_grows_no_older_when_the_clock_is_set_forward(
+    pool: asyncpg.Pool[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+):
+    """An hour behind the venue when the row was written, and set right while the request may still arrive."""
+    hour, behind = timedelta(hours=1), [timedelta(hours=1)]
+    monkeypatch.setattr(Clock, "unix", lambda _: (NOW + hour - behind[0]).timestamp())
+    known = lambda: Offset(nearest=behind[0].total_seconds(), uncertainty=10.0)  # noqa: E731 - read anew at each answer
+    monkeypatch.setattr(VenueClock, "heard", lambda self, *_: setattr(self, "offset", known()))
+    wires, script = unresolved(), Script(as_of=NOW + hour)
+    async with comparing(script, pool, wires) as told:
+        await reads(script, 2)
+        behind[0] = timedelta(0)
+        for _ in range(3):
+            script.as_of += timedelta(seconds=2)
+            await reads(script, 2)
+        assert not any(isinstance(each, OrderProvenAbsent) for each in told)
+        for _ in range(3):
+            script.as_of += MARGIN
+            await reads(script, 2)
+        await until_told(told, OrderProvenAbsent)
+
+
 async def test_an_order_of_a_clock_that_is_far_ahead_is_looked_for_no_later_than_at_the_venues_present(
     pool: asyncpg.Pool[asyncpg.Record],
 ):

@@ -93,16 +93,28 @@ def absence_margin(request_timeout_seconds: float, speed: float, deadline_second
 
 
 def rows_since(
-    before: Mapping[ClientOrderId, datetime] | None, orders: Iterable[OrderView], now: datetime
-) -> Mapping[ClientOrderId, datetime]:
-    """Since when the row of each of these orders has been there, at the latest. `before` is None at the first look of a run.
+    before: Mapping[ClientOrderId, float] | None,
+    orders: Iterable[OrderView],
+    now: datetime,
+    seconds: float,
+    speed: float,
+) -> Mapping[ClientOrderId, float]:
+    """Since when the row of each of these orders has been there, at the latest, in seconds of a clock that nobody can set.
 
     What stands in it is from before its statement, which a slow database carries out many seconds later; only then an exit leaves.
-    What was there at the first look may be an earlier run's, of which nothing leaves any more: it is taken at its word.
-    Never later than now: a clock that was set back must not hold up what waits for the proof.
+    What was there at the first look of a run, `before` being None, may be an earlier run's, of which nothing leaves any more:
+    it is taken at its word, as far as that is not in the future. `seconds` is now, and market time runs `speed` times as fast.
     """
-    known = {each.client_order_id: each.created_at for each in orders} if before is None else before
-    return {each.client_order_id: min(now, known.get(each.client_order_id, now)) for each in orders}
+    known = (
+        {each.client_order_id: seconds - _age(each, now).total_seconds() / speed for each in orders}
+        if before is None
+        else before
+    )
+    return {each.client_order_id: known.get(each.client_order_id, seconds) for each in orders}
+
+
+def _age(order: OrderView, now: datetime) -> timedelta:
+    return max(now - order.created_at, timedelta(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
