@@ -2,7 +2,7 @@
 
 Whoever knew more than this would know the volatility to come better, where the index is, and what the price did while
 nobody saw it. The bounds are the least and the greatest probability that such a person may name. Because price and volatility
-may both be off at once, they hold what that person would say in three cases of four, not in two of three.
+may both be off at once, they hold what that person would say in at least three cases of four, not in two of three.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from recio.rules.pricing.market_probability import ForecastInputs
 from recio.rules.pricing.probability import Span, within
 from recio.rules.pricing.settlement_average import SettlementForecast, forecast
 
+STATED_RATE = 0.75
+"""How often the bounds state that they hold, at least; `make windows` asks whether they do."""
 LEAST_RATIO = 0.2
 """Of the volatility expected: below it nobody would look for the truth."""
 WHOLE_SAMPLE = MEASURED_SECONDS / STEP_SECONDS
