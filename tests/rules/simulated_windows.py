@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -413,7 +413,7 @@ def said(kind: Callable[[World], None], seed: int) -> Said | None:
     return Said(held=found[0] - 1e-6 <= true <= found[1] + 1e-6, width=found[1] - found[0])
 
 
-SHOWS_IN_NOTHING = {
+SHOWS_IN_NOTHING: Mapping[Callable[[World], None], str] = {
     mirrored: "What the sources say is then as lively, as timely and as much of one mind as ever, so no rule can see it: "
     "the stated rate is not claimed there."
 }
