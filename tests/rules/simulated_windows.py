@@ -26,7 +26,6 @@ from recio.rules.price.coin_price import Coin, CoinMemory
 from recio.rules.price.consensus import Panel, hears
 from recio.rules.price.price_sources import Heard, Limits, confirmed, lost
 from recio.rules.price.volatility import PriceMemory
-from recio.rules.pricing.bounds import STATED_RATE
 from recio.rules.pricing.empirical import TableReading, counted_bounds
 from recio.rules.pricing.model import Model, Reader
 from recio.settings.prices import PricesSection
@@ -46,6 +45,8 @@ LIMITS = Limits(
 )
 LATE = timedelta(seconds=PricesSection().unstamped_delay_seconds)
 """What is assumed of a source that never says of what time its word is."""
+STATED_RATE = 0.75
+"""How often the bounds state that they hold, at least (`recio/rules/pricing/bounds.py`)."""
 WORKERS = 2
 LEFT = (300, 150, 90, 61, 59, 45, 30, 20, 10, 5)
 """Seconds to the close at which it is asked."""

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from recio.messages.markets import Market, StrikeType
 from recio.messages.prices import PriceTick, PriceView
-from recio.rules.pricing.bounds import STATED_RATE
 from recio.rules.pricing.closing_minute import INDEX
 from recio.rules.pricing.model import Model, Reader
 from tests.builders import market
 from tests.rules.simulated_windows import (
     KINDS,
     SHOWS_IN_NOTHING,
+    STATED_RATE,
     Row,
     T,
     Unhurried,

@@ -18,8 +18,6 @@ from recio.rules.pricing.market_probability import ForecastInputs
 from recio.rules.pricing.probability import Span, within
 from recio.rules.pricing.settlement_average import SettlementForecast, forecast
 
-STATED_RATE = 0.75
-"""How often the bounds state that they hold, at least; `make windows` asks whether they do."""
 LEAST_RATIO = 0.2
 """Of the volatility expected: below it nobody would look for the truth."""
 WHOLE_SAMPLE = MEASURED_SECONDS / STEP_SECONDS
