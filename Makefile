@@ -194,7 +194,7 @@ HOURS ?= 24
 soak: .venv/developer
 	$(BIN)/python -m tests.exchange_sim.soak --hours $(HOURS)
 
-# How often the bounds of a probability hold, in as many simulated windows; twenty minutes of one core. `make evidence` takes it in.
+# How often the bounds of a probability hold, in as many simulated windows; ten minutes of two cores. `make evidence` takes it in.
 WINDOWS ?= 100000
 windows: .venv/developer
 	$(BIN)/python -m tests.rules.simulated_windows $(WINDOWS) >docs/evidence/windows.md.new

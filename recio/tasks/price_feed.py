@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import aiohttp
@@ -128,6 +128,10 @@ class PriceFeed:
             largest_error=section.max_price_error_bp / BASIS_POINTS,
         )
 
+    def _unheard(self, name: str) -> price_sources.Heard:
+        late = timedelta(seconds=self.settings.unstamped_delay_seconds)
+        return price_sources.Heard(source=name, lag=late)
+
     def _delayed(self, seconds: float) -> float:
         """Market seconds within which word of the present comes, however fast market time runs."""
         return seconds * max(1.0, self.clock.speed / SPEED_OF_FRESH)
@@ -239,7 +243,7 @@ class PriceFeed:
             limits=self._limits(section),
             traded=traded,
             index=self._memory(),
-            panel=Panel(sources={each.name: price_sources.Heard(source=each.name) for each in sources}),
+            panel=Panel(sources={each.name: self._unheard(each.name) for each in sources}),
         )
         return _Kept(coin=coin, stored=memory.seconds[-1][0] if memory.seconds else 0)
 

@@ -123,6 +123,27 @@ def test_of_copies_that_a_later_print_ended_nobody_knows_when_the_price_moved():
         assert known(view).expected == pytest.approx(LEVEL - 200 * (14 + 20) / 60, abs=4.0)
 
 
+def test_copies_are_no_prints_however_little_the_price_moved_meanwhile():
+    """An index that lives does not say the same for half a minute: where the price was in between is not known."""
+    stood = dict.fromkeys(range(FIRST + 10, FIRST + 40), LEVEL)
+    walked = {each: LEVEL + (each % 7) for each in range(FIRST - 5, FIRST + 10)}
+    after = {FIRST + 40: LEVEL + 10.0, FIRST + 41: LEVEL + 9.0}
+    minute, alone = (
+        known(seen(18, LEVEL + 9.0, by_index=True, prints=walked | before | after))
+        for before in (stood, {FIRST + 10: LEVEL})
+    )
+    assert minute == alone
+    assert math.sqrt(minute.bridged) == pytest.approx(LEVEL * SIGMA * math.sqrt(30**3 / 12) / 60, rel=0.1)
+
+
+def test_an_index_too_coarse_for_the_move_of_a_second_may_stand_by_itself():
+    """Its last place is a dollar, and a second moves it by a fifth of one."""
+    coarse = tuple((each, Decimal(1000 + (each >= FIRST + 40))) for each in range(FIRST - 5, FIRST + 42))
+    view = replace(seen(18, 1001.0, by_index=True), prints=coarse)
+    minute = closing_minute(view, T, 0.0002, view.tick.at.timestamp())
+    assert minute.bridged == 0.0
+
+
 def test_what_the_venue_averages_itself_is_no_copy_however_long_it_repeats():
     prints = dict.fromkeys(range(FIRST - 5, T - 9), LEVEL)
     final = FinalMinute(closes_at=T, until=T - 10, count=50, mean=Decimal(100_000))
@@ -162,9 +183,8 @@ def test_a_bridge_has_the_mean_and_the_spread_of_the_walks_that_fit_its_ends():
             at += step + drift
             total += at
         sums.append(total)
-    prints = dict.fromkeys(range(FIRST - 5, FIRST + 20), start) | dict.fromkeys(
-        range(FIRST + 32, T - 10), end
-    )
+    prints = {each: start + each % 2 / 5 for each in range(FIRST - 5, FIRST + 19)} | {FIRST + 19: start}
+    prints |= dict.fromkeys(range(FIRST + 32, T - 10), end)
     minute = known(seen(10, end, by_index=True, prints=prints))
     outside = 20 * start + (60 - 32) * end
     assert minute.expected == pytest.approx((outside + fmean(sums)) / 60, abs=0.3)

@@ -322,6 +322,19 @@ def test_a_heartbeat_that_confirms_nothing_lets_the_price_age():
     assert (alive(old, NOW).at, alive(old, NOW).heard_at) == (old.at, NOW)
 
 
+def test_a_source_that_never_said_a_time_is_taken_to_be_as_late_as_assumed():
+    silent = Heard(source="a", lag=timedelta(seconds=3))
+    assert quoted(silent, PRICE, None, NOW, {}, jumped=False).at == ago(3)
+    stamped = quoted(silent, PRICE, ago(1), NOW, {}, jumped=False)
+    assert confirmed(stamped, None, NOW + timedelta(seconds=2)).at == NOW + timedelta(seconds=1)
+
+
+def test_how_late_a_source_is_outlives_its_connection():
+    late = quoted(source("a", age=30), PRICE, ago(10), NOW, {}, jumped=False)
+    back = quoted(lost(late, "closed"), PRICE, None, NOW + timedelta(seconds=5), {}, jumped=False)
+    assert back.at == ago(5)
+
+
 def test_a_clock_that_runs_ahead_does_not_make_a_price_younger_than_now():
     ahead = NOW + timedelta(hours=1)
     assert confirmed(source("a"), ahead, NOW).at == NOW

@@ -76,7 +76,7 @@ class Heard:
     """The source's own time until which its price is confirmed."""
     heard_at: datetime | None = None
     lag: timedelta = timedelta(0)
-    """How late its newest word with a time was: one without a time is taken to be as late."""
+    """How late a word without a time is taken to be: as its newest word with one was, and before the first such word as late as assumed."""
     moved_at: datetime | None = None
     """When it last went further than a twitch from where it stood."""
     stood_at: Decimal | None = None
@@ -193,7 +193,9 @@ def apart_bp(one: Decimal, other: Decimal) -> Decimal:
 
 
 def _without_price(heard: Heard, why: str) -> Heard:
-    return Heard(source=heard.source, quarantined=heard.quarantined, basis=heard.basis, note=why)
+    return Heard(
+        source=heard.source, lag=heard.lag, quarantined=heard.quarantined, basis=heard.basis, note=why
+    )
 
 
 def _taken(heard: Heard, said: datetime | None, received_at: datetime) -> tuple[datetime, timedelta]:

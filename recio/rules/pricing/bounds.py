@@ -2,7 +2,7 @@
 
 Whoever knew more than this would know the volatility to come better, where the index is, and what the price did while
 nobody saw it. The bounds are the least and the greatest probability that such a person may name. Because price and volatility
-may both be off at once, they hold what that person would say in three cases of four, not in two of three.
+may both be off at once, they hold what that person would say in at least three cases of four, not in two of three.
 """
 
 from __future__ import annotations

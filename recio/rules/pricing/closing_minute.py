@@ -20,10 +20,12 @@ INDEX = "index"
 """The source of a price that is the settlement index itself."""
 A_SECOND_LATER = 1.0
 """The last price of a second stands for its end, a print of the index for its beginning."""
-SIXTY_STEPS = (PRINTS - 1) * (2 * PRINTS - 1) / 6 / PRINTS
-"""Seconds: the variance of the mean of sixty values of a random walk that begins with the first."""
 USUAL_REACH = 2.0
 """Standard deviations that a walk usually stays within."""
+ROUNDED = 1.001
+"""A step of one place, however it is rounded."""
+SIXTY_STEPS = (PRINTS - 1) * (2 * PRINTS - 1) / 6 / PRINTS
+"""Seconds: the variance of the mean of sixty values of a random walk that begins with the first."""
 STARTS_AFTER = 1
 """The venue's own mean leaves out the first of the sixty prints."""
 
@@ -110,22 +112,33 @@ def walk_variance(steps: int, before_first: float) -> float:
 def _repetitions(
     prints: Sequence[tuple[int, Decimal]], told_until: int, spread: float
 ) -> tuple[set[int], set[int]]:
-    """(hid a move, still go on): seconds after `told_until` of which the index said what it had said before.
+    """(hid what the price did, still go on): seconds after `told_until` of which the index said what it had said before.
 
-    Its feed may have stood still, or the index itself. What goes on may be as far off as the price is. Where the next print lies
-    further away than a walk comes since the last of them, nobody knows when the price went there.
+    Its feed may have stood still, or the index itself. What goes on may be as far off as the price is. What a later print ended was
+    copies: a market that lives hardly ever repeats itself for so long, so nobody knows what the price did meanwhile.
     """
-    hid, going_on = set[int](), set[int]()
+    hid, going_on, copies = set[int](), set[int](), set[int]()
     since, stood_at, before = 0, Decimal(0), 0
     for second, value in prints:
         if abs(value - stood_at) > TWITCH * stood_at:
-            if going_on and float(abs(value - stood_at)) > USUAL_REACH * spread * math.sqrt(second - before):
+            if float(abs(value - stood_at)) > _by_itself(value, spread, second - before):
                 hid |= going_on
-            going_on, since, stood_at = set[int](), second, value
-        elif second - since >= REPEATS_FROM and second > told_until:
-            going_on.add(second)
+            before = second
+            going_on, copies, since, stood_at = set[int](), set[int](), second, value
+            continue
         before = second
+        if second > told_until:
+            copies.add(second)
+        if second - since >= REPEATS_FROM:
+            going_on |= copies
     return hid, going_on
+
+
+def _by_itself(value: Decimal, spread: float, seconds: int) -> float:
+    """How far an index may step that stood although it lives: nothing, but where its last place hides the move of a second."""
+    exponent = value.as_tuple().exponent
+    place = 10.0**exponent if isinstance(exponent, int) else 0.0
+    return 0.0 if place < spread else max(USUAL_REACH * spread * math.sqrt(seconds), place * ROUNDED)
 
 
 def _venue_mean(said: FinalMinute | None, closes_at: int) -> FinalMinute | None:
