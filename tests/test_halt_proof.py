@@ -12,11 +12,15 @@ import pytest
 from recio.commands import halt_proof
 from recio.commands.halt_proof import Watched, follow
 from recio.daemon.database import ACCOUNT_LOCK
+from recio.daemon.shutdown import ANSWER_GRACE, RECORD_GRACE, end_when_stopped, stop_grace
 from recio.db import halts, kill_switch
 from recio.db.connection import Connection, transaction
 from recio.db.pool import advisory_lock
 from recio.errors import ExitCode
-from recio.messages.controls import Halt, HaltLevel
+from recio.messages.controls import Halt, HaltLevel, HaltVerification, TradingControls
+from recio.settings.venue import KalshiSection
+from recio.tasks.kill_switch import CYCLE, LONGEST_WAIT, LOOK_AGAIN
+from recio.wires import Wires
 from tests.builders import NOW
 from tests.conftest import unused_port
 
@@ -145,3 +149,25 @@ async def test_a_stop_that_somebody_clears_meanwhile_is_told_with_what_follows(
     await beside_a_daemon(database_dsn, followed, goes_on)
     assert "a daemon that had seen it ends all the same" in followed.said
     assert followed.code is ExitCode.TEMPORARY
+
+
+def test_one_answer_that_never_comes_does_not_end_a_stop_without_its_proof():
+    timeout = KalshiSection().request_timeout_seconds
+    asked_again = LONGEST_WAIT + LOOK_AGAIN + CYCLE
+    assert stop_grace(timeout) > timeout + asked_again + 5.0
+    assert stop_grace(timeout) + ANSWER_GRACE + RECORD_GRACE + 10.0 <= halt_proof.ENDS_WITHIN
+
+
+async def test_a_stop_ends_the_daemon_once_it_is_proven_and_not_before():
+    wires, stop = Wires(), anyio.Event()
+    halt = Halt(level=HaltLevel.STOP, cause=CAUSE, since=NOW, by="me", resolution="-", halt_id=7)
+    async with anyio.create_task_group() as group:
+        group.start_soon(end_when_stopped, wires, 60.0, stop)
+        wires.controls.set(TradingControls(halts=(halt,)))
+        wires.halt_verifications.set((HaltVerification(halt_id=6, cancelled=0, verified_after=1.0),))
+        await anyio.wait_all_tasks_blocked()
+        assert not stop.is_set()
+        wires.halt_verifications.set((HaltVerification(halt_id=7, cancelled=0, verified_after=1.0),))
+        with anyio.fail_after(20):
+            await stop.wait()
+    wires.close()

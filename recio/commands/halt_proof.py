@@ -162,7 +162,7 @@ async def _proof_of_one_that_ended(watched: Watched) -> ExitCode:
 
 
 async def _ended(watched: Watched) -> ExitCode:
-    """A daemon that is stopped asks the venue for some seconds only, and ends with the proof or without it."""
+    """A daemon that is stopped asks the venue for half a minute at most, and ends with the proof or without it."""
     verified = False
     async for passed in patiently(ENDS_WITHIN, "waits for the venue's proof and the daemon's end"):
         verified = verified or await _told_verified(watched)
