@@ -151,10 +151,11 @@ async def test_a_stop_that_somebody_clears_meanwhile_is_told_with_what_follows(
     assert followed.code is ExitCode.TEMPORARY
 
 
-def test_one_answer_that_never_comes_does_not_end_a_stop_without_its_proof():
+def test_one_answer_that_never_comes_ends_neither_a_stop_nor_the_patience_for_a_halt_without_the_proof():
     timeout = KalshiSection().request_timeout_seconds
     asked_again = LONGEST_WAIT + LOOK_AGAIN + CYCLE
     assert stop_grace(timeout) > timeout + asked_again + 5.0
+    assert timeout + asked_again + 5.0 <= halt_proof.VERIFIED_WITHIN
     assert stop_grace(timeout) + ANSWER_GRACE + RECORD_GRACE + 10.0 <= halt_proof.ENDS_WITHIN
 
 

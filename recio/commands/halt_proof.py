@@ -27,7 +27,8 @@ from recio.units import TradeId
 
 SEEN_WITHIN = 3.0
 """Host seconds that a running daemon gets to show the halt on its page before its rows are read instead."""
-VERIFIED_WITHIN = 15.0
+VERIFIED_WITHIN = 25.0
+"""Host seconds for a proof that is given, by default, even where the venue leaves the first request without an answer."""
 ENDS_WITHIN = 60.0
 FLAT_WITHIN = 60.0
 
