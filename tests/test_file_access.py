@@ -91,9 +91,11 @@ def test_a_credential_that_went_with_its_unit_is_told_as_that_and_no_other_file(
 ):
     monkeypatch.setattr(file_access, "CREDENTIALS", tmp_path)
     folder = tmp_path / "recio@two.service"
-    for read in (read_private_key, read_channels):
-        with pytest.raises(BadConfig, match=r"only while recio@two\.service runs: systemctl start recio@two"):
-            read(folder / "kalshi.pem")
+    told = r"only while recio@two\.service runs: systemctl start recio@two"
+    with pytest.raises(BadConfig, match=told):
+        read_private_key(folder / "kalshi.pem")
+    with pytest.raises(BadConfig, match=told):
+        read_channels(str(folder / "channels"))
     monkeypatch.setattr(file_access, "CREDENTIALS", tmp_path / "elsewhere")
     with pytest.raises(BadConfig, match="give the path of the private key"):
         read_private_key(folder / "kalshi.pem")

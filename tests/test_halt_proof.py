@@ -76,6 +76,7 @@ async def test_a_stop_that_is_proven_after_the_patience_for_a_halt_is_told_as_pr
     assert "verified at the venue: nothing of ours rests" in done.said
     assert "the daemon has ended" in done.said
     assert "NOT" not in done.said
+    assert "its page is not at" not in done.said, "a page that went with its daemon is at the right place"
     assert done.code is ExitCode.OK
 
 

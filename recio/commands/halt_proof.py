@@ -112,6 +112,8 @@ async def _seen_by_the_daemon(watched: Watched) -> str:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEEN_WITHIN)) as session:
         while (passed := anyio.current_time() - began) < SEEN_WITHIN:
             shown = await _own_page(session, watched)
+            if shown is None and watched.level is HaltLevel.STOP:
+                return "a daemon runs, and its page answers no more, as when it ends: what follows is what its rows say"
             if shown is None:
                 return f"a daemon runs, its page is not at {watched.page}: what follows is what its rows say"
             if watched.cause in _causes(shown):
