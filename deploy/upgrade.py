@@ -54,7 +54,7 @@ def switch(change: Change) -> int:
             migrate(change, account)
         put(change.target)
         start(change)
-        say(f"switched {names}: down for {time.monotonic() - began:.1f} s")
+        say(f"switched {names} in {time.monotonic() - began:.1f} s; waits until it is ready")
         wait_until_ready(change)
     except (Refused, OSError) as error:
         return go_back(change, str(error))

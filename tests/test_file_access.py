@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from recio.alerting.channels import read_channels
 from recio.errors import BadConfig
 from recio.kalshi.key_files import read_private_key
+from recio.settings import file_access
 from recio.settings.file_access import ACCESS_LIST, others_with_access
 
 OWNER, ACCOUNT, GROUP, MASK, OTHERS = 0x01, 0x02, 0x04, 0x10, 0x20
@@ -82,3 +84,18 @@ def test_a_group_counts_by_its_members(key: Path):
     assert others_with_access(key) == []  # root's own group
     os.chown(key, 0, pwd.getpwnam("daemon").pw_gid)
     assert others_with_access(key) == ["group daemon"]
+
+
+def test_a_credential_that_went_with_its_unit_is_told_as_that_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(file_access, "CREDENTIALS", tmp_path)
+    folder = tmp_path / "recio@two.service"
+    told = r"only while recio@two\.service runs: systemctl start recio@two"
+    with pytest.raises(BadConfig, match=told):
+        read_private_key(folder / "kalshi.pem")
+    with pytest.raises(BadConfig, match=told):
+        read_channels(str(folder / "channels"))
+    monkeypatch.setattr(file_access, "CREDENTIALS", tmp_path / "elsewhere")
+    with pytest.raises(BadConfig, match="give the path of the private key"):
+        read_private_key(folder / "kalshi.pem")

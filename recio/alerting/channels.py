@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from recio.errors import BadConfig, of_the_machine
 from recio.messages.alerts import Severity
-from recio.settings.file_access import others_with_access
+from recio.settings.file_access import gone_with_its_unit, others_with_access
 
 PING = "ping"
 DAEMON = "daemon"
@@ -72,7 +72,8 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
     named = f"alerts.channels_path = {str(path)!r}"
     try:
         if not path.is_file():
-            raise BadConfig(f"{named} is not a file: {FORM}, one channel on each line")
+            fix = gone_with_its_unit(path) or f"{FORM}, one channel on each line"
+            raise BadConfig(f"{named} is not a file: {fix}")
         if others := others_with_access(path):
             raise BadConfig(
                 f"{named} is readable by others ({', '.join(others)}), and its URLs are secrets; run: chmod 600 '{path}'"

@@ -111,9 +111,9 @@ async def _clock_service() -> Finding:
     said = await _output("timedatectl", "show", "--property=NTPSynchronized", "--value")
     return judged(
         "clock service",
-        "the clock is kept" if said == "yes" else "nobody keeps this machine's clock",
+        "the clock is kept" if said == "yes" else "no clock service has set this machine's clock yet",
         is_good=said == "yes",
-        do="apt-get install chrony, then chronyc tracking",
+        do="chronyc tracking says why, where chrony is installed (deploy/install.sh does that); else apt-get install chrony",
         otherwise=Grade.NOTE,
     )
 

@@ -27,7 +27,8 @@ from recio.units import TradeId
 
 SEEN_WITHIN = 3.0
 """Host seconds that a running daemon gets to show the halt on its page before its rows are read instead."""
-VERIFIED_WITHIN = 15.0
+VERIFIED_WITHIN = 25.0
+"""Host seconds for a proof that is given, by default, even where the venue leaves the first request without an answer."""
 ENDS_WITHIN = 60.0
 FLAT_WITHIN = 60.0
 
@@ -66,18 +67,33 @@ async def follow(watched: Watched) -> ExitCode:
         return await _without_a_daemon(watched)
     print(await _seen_by_the_daemon(watched), flush=True)
     try:
+        if watched.level is HaltLevel.STOP:
+            return await _ended(watched)
         verified = await _proof(watched)
-        if watched.level is HaltLevel.FLATTEN:
-            return max(verified, await _sold(watched))
-        return max(verified, await _ended(watched)) if watched.level is HaltLevel.STOP else verified
+        return max(await _sold(watched), await _late(watched, verified)) if _sells(watched) else verified
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         print("the daemon is of another version: its page and its log say what it did", flush=True)
         return ExitCode.TEMPORARY
     except _Cleared:
-        left = left_of(await _trades(watched)) if watched.level is HaltLevel.FLATTEN else []
-        if left:
-            print(f"STILL HELD, and no longer to be sold: {listed(left)}", flush=True)
+        await _tell_cleared(watched)
         return ExitCode.TEMPORARY
+
+
+def _sells(watched: Watched) -> bool:
+    return watched.level is HaltLevel.FLATTEN
+
+
+async def _tell_cleared(watched: Watched) -> None:
+    """Of a halt and a flatten whoever set it says so at the end."""
+    left = left_of(await _trades(watched)) if _sells(watched) else []
+    if left:
+        print(f"STILL HELD, and no longer to be sold: {listed(left)}", flush=True)
+    if watched.level is HaltLevel.STOP:
+        print(
+            "the stop does not stand any more: somebody has cleared it meanwhile; a daemon that had seen it ends"
+            " all the same, and may be started again: recio status",
+            flush=True,
+        )
 
 
 async def _without_a_daemon(watched: Watched) -> ExitCode:
@@ -96,6 +112,8 @@ async def _seen_by_the_daemon(watched: Watched) -> str:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEEN_WITHIN)) as session:
         while (passed := anyio.current_time() - began) < SEEN_WITHIN:
             shown = await _own_page(session, watched)
+            if shown is None and watched.level is HaltLevel.STOP:
+                return "a daemon runs, and its page answers no more, as when it ends: what follows is what its rows say"
             if shown is None:
                 return f"a daemon runs, its page is not at {watched.page}: what follows is what its rows say"
             if watched.cause in _causes(shown):
@@ -106,17 +124,10 @@ async def _seen_by_the_daemon(watched: Watched) -> str:
 
 async def _proof(watched: Watched) -> ExitCode:
     async for _ in patiently(VERIFIED_WITHIN, "waits for the venue to show that nothing of ours rests"):
-        check = await _check(watched)
-        if check is not None and check.verified_after is not None:
-            print(
-                f"verified at the venue: nothing of ours rests ({check.verified_after:.2f} s after the halt,"
-                f" {counted(check.cancelled, 'order', 'orders')} cancelled)",
-                flush=True,
-            )
+        if await _told_verified(watched):
             return ExitCode.OK
         if not await _runs(watched):
-            print("the daemon ended before it was verified at the venue: look at its log", flush=True)
-            return ExitCode.TEMPORARY
+            return await _proof_of_one_that_ended(watched)
     print(
         f"NOT verified at the venue within {VERIFIED_WITHIN:g} s: the daemon goes on asking; look at the page and the log",
         flush=True,
@@ -124,15 +135,49 @@ async def _proof(watched: Watched) -> ExitCode:
     return ExitCode.TEMPORARY
 
 
+async def _late(watched: Watched, verified: ExitCode) -> ExitCode:
+    """What was not proven in time may have been while something else was waited for."""
+    return ExitCode.OK if verified is ExitCode.OK or await _told_verified(watched) else verified
+
+
+async def _told_verified(watched: Watched) -> bool:
+    check = await _check(watched)
+    if check is None or check.verified_after is None:
+        return False
+    print(
+        f"verified at the venue: nothing of ours rests ({check.verified_after:.2f} s after the halt,"
+        f" {counted(check.cancelled, 'order', 'orders')} cancelled)",
+        flush=True,
+    )
+    return True
+
+
+async def _proof_of_one_that_ended(watched: Watched) -> ExitCode:
+    """The last thing that it did may have been the proof."""
+    if await _told_verified(watched):
+        return ExitCode.OK
+    print(
+        "the daemon ended before it was verified at the venue that nothing of ours rests:"
+        " look at the venue's own page for orders that rest, and at the daemon's log",
+        flush=True,
+    )
+    return ExitCode.TEMPORARY
+
+
 async def _ended(watched: Watched) -> ExitCode:
-    async for passed in patiently(ENDS_WITHIN, "waits for the daemon to end"):
+    """A daemon that is stopped asks the venue for half a minute at most, and ends with the proof or without it."""
+    verified = False
+    async for passed in patiently(ENDS_WITHIN, "waits for the venue's proof and the daemon's end"):
+        verified = verified or await _told_verified(watched)
         if not await _runs(watched):
+            proof = ExitCode.OK if verified else await _proof_of_one_that_ended(watched)
             print(
                 f"the daemon has ended ({passed:.2f} s later); it starts again only after recio resume",
                 flush=True,
             )
-            return ExitCode.OK
-    print(f"the daemon has NOT ended within {ENDS_WITHIN:g} s: look at its log", flush=True)
+            return proof
+    not_shown = "" if verified else ", nor was it verified at the venue that nothing of ours rests"
+    print(f"the daemon has NOT ended within {ENDS_WITHIN:g} s{not_shown}: look at its log", flush=True)
     return ExitCode.TEMPORARY
 
 

@@ -158,7 +158,7 @@ async def _run_tasks(
         _start(keepers, listener_tasks(daemon, session, owned.writer), task_health)
         keepers.start_soon(keep_systemd_told, wires, task_health, config)
         keepers.start_soon(end_without_lock, owned.lock, owned.pool)
-        keepers.start_soon(end_when_stopped, wires, stop)
+        keepers.start_soon(end_when_stopped, wires, config.kalshi.request_timeout_seconds, stop)
         for each in besides:
             keepers.start_soon(each)
         async with anyio.create_task_group() as senders:

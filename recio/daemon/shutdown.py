@@ -22,8 +22,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 ANSWER_GRACE = 12.0
 """Host seconds that orders in flight get to be answered when the daemon stops."""
 RECORD_GRACE = 3.0
-STOP_GRACE = 10.0
-"""Host seconds that a stop waits for the proof that nothing rests at the venue."""
+STOP_ROUND = 15.0
+"""Host seconds to ask the venue whether something rests: a pause after one attempt that failed, and a whole one."""
 
 
 async def end_without_lock(lock: AccountLock, pool: asyncpg.Pool[asyncpg.Record]) -> None:
@@ -40,14 +40,19 @@ async def end_without_lock(lock: AccountLock, pool: asyncpg.Pool[asyncpg.Record]
     )
 
 
-async def end_when_stopped(wires: Wires, stop: anyio.Event) -> None:
-    """A stop ends the daemon once the venue shows that nothing rests, or after `STOP_GRACE` without that proof."""
+def stop_grace(request_timeout: float) -> float:
+    """Host seconds that a stop waits for its proof: one answer that never comes must not end it without. Exits go on meanwhile."""
+    return request_timeout + STOP_ROUND
+
+
+async def end_when_stopped(wires: Wires, request_timeout: float, stop: anyio.Event) -> None:
+    """A stop ends the daemon once the venue shows that nothing rests, or without that proof when its grace is over."""
     version, halt = 0, None
     while halt is None:
         version = await wires.controls.newer_than(version)
         seen = wires.controls.get()
         halt = next((each for each in (seen.halts if seen else ()) if each.level is HaltLevel.STOP), None)
-    with anyio.move_on_after(STOP_GRACE) as grace:
+    with anyio.move_on_after(stop_grace(request_timeout)) as grace:
         version = 0
         while not _is_verified(wires, halt.cause):
             version = await wires.halt_verifications.newer_than(version)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from recio.errors import BadConfig, of_the_machine
-from recio.settings.file_access import others_with_access
+from recio.settings.file_access import gone_with_its_unit, others_with_access
 
 LONGEST_FILE = 65_536
 """Bytes; a private key has a few thousand."""
@@ -52,10 +52,9 @@ def _content(path: Path) -> bytes:
             _refuse_unfit(path, os.fstat(descriptor))
             return stream.read(LONGEST_FILE)
     except OSError as error:
+        fix = "give the path of the private key that belongs to kalshi.key_id, readable by this user"
         raise of_the_machine(
-            f"{_named(path)}: {error.strerror};"
-            " give the path of the private key that belongs to kalshi.key_id, readable by this user",
-            error,
+            f"{_named(path)}: {error.strerror}; {gone_with_its_unit(path) or fix}", error
         ) from error
 
 

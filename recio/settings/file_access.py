@@ -21,6 +21,8 @@ _ENTRY = struct.Struct("<HHI")
 """Kind, permissions, account or group: the form in which Linux keeps an access list beside a file."""
 _VERSION = 2
 _READ_OR_WRITE = 6
+CREDENTIALS = Path("/run/credentials")
+"""Where systemd puts what LoadCredential names, in a folder with the unit's name, and from where it takes it at the unit's end."""
 _ABSENT = (errno.ENODATA, errno.ENOTSUP)
 
 
@@ -30,6 +32,13 @@ class _Kind(IntEnum):
     GROUP = 0x08
     MASK = 0x10
     OTHERS = 0x20
+
+
+def gone_with_its_unit(path: Path) -> str:
+    """What to do about a file that is away because its unit does not run; empty for any other."""
+    if not path.is_relative_to(CREDENTIALS) or path.exists():
+        return ""
+    return f"it is there only while {path.parent.name} runs: systemctl start {path.parent.name}"
 
 
 def others_with_access(path: Path) -> list[str]:

@@ -6,6 +6,7 @@ answer, nothing counts as verified and it asks again.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -99,16 +100,18 @@ class KillSwitch:
         for halt in halts:
             if halt.halt_id not in memory.checks:
                 await self._carry_out(halt, memory, say)
-        await self._keep_group(memory, halted=bool(seen.halts))
         if any(halt.level is HaltLevel.FLATTEN for halt in halts):
             await self._note_flat(halts, memory)
+        await self._keep_group(memory, halted=bool(seen.halts))
         return (
             f"{counted(len(halts), 'halt', 'halts')}, nothing of ours rests" if halts else "nothing is halted"
         )
 
     async def _carry_out(self, halt: Halt, memory: _Memory, say: Say) -> None:
         began = self._venue_time()
-        await self._keep_group(memory, halted=True)
+        # The group is the venue's own stop beside ours: the cycle asks for it again, and what rests is cancelled without it.
+        with suppress(NoAnswer):
+            await self._keep_group(memory, halted=True)
         cancelled, rests = set[str](), True
         while rests:
             say(f"stops at the venue: {halt.cause}")

@@ -170,6 +170,25 @@ async def test_a_halt_stops_the_group_of_entries_and_cancels_what_is_ours_and_no
     assert [each["order_id"] for each in script.orders] == ["v-2"]
 
 
+async def test_what_rests_is_cancelled_and_a_sale_proven_while_the_venue_answers_for_no_order_group(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = quiet()
+    script = Script(orders=[resting("v-1", f"recio-{TAG}-1-entry-1")])
+    async with halting(script, pool, wires):
+        await wires.order_group.newer_than(0)
+        script.group_refusal = (503, "unavailable")
+        await halted(pool, wires, HaltLevel.FLATTEN)
+        await checks(wires, 1)
+        while the_only_check(wires).flat_after is None:
+            await wires.halt_verifications.newer_than(0)
+            await anyio.sleep(0.01)
+        asked = script.groups.count("trigger")
+        while script.groups.count("trigger") == asked:  # noqa: ASYNC110 - counted by the server's own handler
+            await anyio.sleep(0.01)
+    assert script.cancelled == ["v-1"]
+
+
 async def test_a_halt_is_not_verified_while_something_of_ours_rests_or_may(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
