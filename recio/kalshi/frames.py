@@ -215,8 +215,8 @@ def _book_snapshot(envelope: Envelope, no_in_yes_terms: bool) -> BookSnapshotSee
     )
 
 
-def _levels(levels: list[tuple[str, str]]) -> tuple[tuple[Price, Quantity], ...]:
-    return tuple((_price(price), _quantity(quantity)) for price, quantity in levels)
+def _levels(levels: list[tuple[str, str]] | None) -> tuple[tuple[Price, Quantity], ...]:
+    return tuple((_price(price), _quantity(quantity)) for price, quantity in levels or ())
 
 
 def _ticker_seen(body: TopOfBook) -> TickerSeen:

@@ -55,8 +55,9 @@ def test_a_delta_is_read_exactly():
     )
 
 
-def test_an_empty_side_may_be_left_out_of_a_snapshot():
-    body = {"market_ticker": "K", "yes_dollars_fp": [["0.0010", "1502.00"]]}
+@pytest.mark.parametrize("empty", [{}, {"no_dollars_fp": None}, {"no_dollars_fp": []}])
+def test_an_empty_side_may_be_left_out_of_a_snapshot_or_be_null(empty: dict[str, object]):
+    body = {"market_ticker": "K", "yes_dollars_fp": [["0.0010", "1502.00"]], **empty}
     seen = parse_frame(frame(type="orderbook_snapshot", msg=body))
     assert isinstance(seen, BookSnapshotSeen)
     assert (seen.yes, seen.no) == (((10, 150_200),), ())
