@@ -164,6 +164,11 @@ class BookChannel:
         again = self._request_snapshots([ticker])
         return Broken(BOOKS, f"{ticker}: {frame.why}"), (*counted[1], *again)
 
+    def read_anew(self, why: str) -> Reaction:
+        """A message was lost that may have been of any book: none is usable until its snapshot comes."""
+        self.books.usable.clear()
+        return Broken(BOOKS, why), self._request_snapshots(self.asked - self._given_up)
+
     def count_message(self, seq: int) -> Reaction:
         """A message of this subscription that carries no book of ours."""
         gap = None if self.sid is None else self.books.count(self.sid, seq)

@@ -92,10 +92,10 @@ class SubscribedTo(msgspec.Struct):
 
 
 class ErrorBody(msgspec.Struct):
-    """Why the venue refused a command, or ended a subscription."""
+    """Why the venue refused a command, or ended a subscription; of any kind each, for an error that is odd is one all the same."""
 
-    code: int
-    msg: str = ""
+    code: msgspec.Raw = msgspec.Raw(b"null")
+    msg: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class DeltaFrame(msgspec.Struct, tag_field="type", tag="orderbook_delta", gc=False):
