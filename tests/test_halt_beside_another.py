@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 
+from recio.commands import halt_proof
 from recio.commands.halt_proof import Watched, follow, live_trades, stands
 from recio.daemon.database import ACCOUNT_LOCK
 from recio.db import halts
@@ -76,3 +77,21 @@ async def test_a_halt_that_somebody_clears_meanwhile_is_not_said_to_go_on(
     assert not await stands(pool, CAUSE)
     assert "goes on" not in said
     assert ("STILL HELD, and no longer to be sold: 10.00 yes of" in said) is (level is HaltLevel.FLATTEN)
+
+
+async def test_a_flatten_with_nothing_held_any_more_waits_for_no_sale_though_the_venue_cannot_be_read(
+    pool: Pool, database_dsn: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(halt_proof, "VERIFIED_WITHIN", 0.2)
+    async with pool.acquire() as opened:
+        await begun(opened)
+        halt = Halt(level=HaltLevel.FLATTEN, cause=CAUSE, since=NOW, by="me", resolution="-")
+        await halts.set_halt(opened, halt)
+    watched = Watched(pool=pool, level=HaltLevel.FLATTEN, cause=CAUSE, port=unused_port(), before={})
+    async with advisory_lock(database_dsn, ACCOUNT_LOCK):
+        with anyio.fail_after(halt_proof.FLAT_WITHIN / 2):
+            assert await follow(watched) is ExitCode.TEMPORARY, "the venue has shown nothing yet"
+    said = capsys.readouterr()
+    assert "flat: nothing that recio bought is held any more" in said.out
+    assert "NOT verified at the venue" in said.out
+    assert "until everything is sold" not in said.err

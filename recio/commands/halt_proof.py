@@ -189,8 +189,9 @@ async def _sold(watched: Watched) -> ExitCode:
         for each in every:
             tell_sale(known.get(each.trade_id), each)
             known[each.trade_id] = each
-        check = await _check(watched)
-        if (check is not None and check.flat_after is not None) or not await _runs(watched):
+        await _check(watched)  # whether it still stands
+        # By the rows: the daemon proves it at the venue, which a venue that cannot be read would hold up.
+        if not left_of(every) or not await _runs(watched):
             break
     _tell_sum(watched, every)
     left = left_of(every)

@@ -96,7 +96,7 @@ class _RestingRow(msgspec.Struct):
 
 class _RestingRows(msgspec.Struct):
     orders: list[msgspec.Raw]
-    cursor: str = ""
+    cursor: str | None = None
 
 
 class _AsOf(msgspec.Struct):

@@ -33,7 +33,7 @@ class PositionBody(msgspec.Struct):
 
 class Positions(msgspec.Struct):
     market_positions: list[msgspec.Raw]
-    cursor: str = ""
+    cursor: str | None = None
 
 
 class FillBody(msgspec.Struct):
@@ -53,7 +53,7 @@ class FillBody(msgspec.Struct):
 
 class Fills(msgspec.Struct):
     fills: list[msgspec.Raw]
-    cursor: str = ""
+    cursor: str | None = None
 
 
 class OrderBody(msgspec.Struct):
@@ -67,7 +67,7 @@ class OrderBody(msgspec.Struct):
 
 class Orders(msgspec.Struct):
     orders: list[msgspec.Raw]
-    cursor: str = ""
+    cursor: str | None = None
 
 
 def fill_from_row(each: FillBody) -> FillSeen:

@@ -65,6 +65,6 @@ def order_from_frame(raw: msgspec.Raw, sent: datetime | None) -> OrderSeen | Pas
         status=status,
         filled=contract_count(body.fill_count_fp, "fill_count_fp"),
         remaining=contract_count(body.remaining_count_fp, "remaining_count_fp"),
-        reason=body.last_update_reason,
+        reason=body.last_update_reason or "",
         sent_at=sent,
     )

@@ -1,7 +1,7 @@
 """Keeps the one subscription that carries every order book; a book that is not whole is never usable, nor guessed.
 
 A snapshot is requested when a book breaks, and once more if none comes; when none comes at all, the subscription
-is made anew. An empty snapshot is believed only when a second one says the same: it may be the end of a market,
+is made anew. A book that was given up is asked for again after a while: what spoilt it may be over, and a stop may need it. An empty snapshot is believed only when a second one says the same: it may be the end of a market,
 or a fault.
 """
 
@@ -21,7 +21,7 @@ from recio.kalshi.commands import (
     update_books,
 )
 from recio.kalshi.frame_kinds import Strange
-from recio.kalshi.refused_books import RefusedBooks
+from recio.kalshi.refused_books import LEFT_ALONE, RefusedBooks
 from recio.kalshi.socket_outcomes import NO_CHANGE, BookChanged, Broken, InOrder, Reaction
 from recio.messages.markets import RestBook
 from recio.rules.market.order_book import (
@@ -36,7 +36,9 @@ from recio.rules.market.order_book import (
 from recio.units import Ticker
 
 MOST_SPOILS = 3
-"""Messages about one book that cannot be read, after which its market is left alone on this subscription."""
+"""Messages about one book that cannot be read, after which its market is left alone for a while."""
+ASKED_AGAIN_AFTER = 10
+"""Ticks, of about a second, for which a book is neither whole nor asked for, after which it is asked for once more."""
 SNAPSHOT_LIMIT = 5.0
 """Host seconds that books wait for snapshots, and none comes, before they are requested again."""
 
@@ -65,6 +67,12 @@ class BookChannel:
     """The reaction to a change of each book, made once: changes come by the thousand."""
     _spoils: Counter[Ticker] = field(default_factory=Counter[Ticker])
     """How often a message about each book could not be read, on the present subscription."""
+    _given_up: set[Ticker] = field(default_factory=set[Ticker])
+    """Those that were left alone for it, until a snapshot can be read again."""
+    _unasked: Counter[Ticker] = field(default_factory=Counter[Ticker])
+    """For how many ticks each has been neither whole nor asked for."""
+    _not_shown: set[Ticker] = field(default_factory=set[Ticker])
+    """Those of which the venue said that it has no such market."""
     _snapshots: int = 0
     _waiting_since: tuple[int, float] | None = None
     """How many snapshots there were when the waiting began, and the host time of that."""
@@ -114,6 +122,7 @@ class BookChannel:
         self.sid = sid
         self.books.restart(sid)
         self._spoils.clear()
+        self._given_up.clear()
         self.proof.begin_anew(self.asked)
 
     def take(self, frame: BookDeltaSeen | BookSnapshotSeen) -> Reaction:
@@ -149,10 +158,16 @@ class BookChannel:
         self.awaited.discard(ticker)
         self._spoils[ticker] += 1
         if self._spoils[ticker] >= MOST_SPOILS:
+            self._given_up.add(ticker)
             self.proof.set_aside(ticker, f"its book cannot be read: {frame.why}")
             return BookChanged(ticker), counted[1]
         again = self._request_snapshots([ticker])
         return Broken(BOOKS, f"{ticker}: {frame.why}"), (*counted[1], *again)
+
+    def read_anew(self, why: str) -> Reaction:
+        """A message was lost that may have been of any book: none is usable until its snapshot comes."""
+        self.books.usable.clear()
+        return Broken(BOOKS, why), self._request_snapshots(self.asked - self._given_up)
 
     def count_message(self, seq: int) -> Reaction:
         """A message of this subscription that carries no book of ours."""
@@ -179,6 +194,8 @@ class BookChannel:
         self.awaited.clear()
         self._retried.clear()
         self._empty.clear()
+        self._unasked.clear()
+        self._not_shown.clear()
 
     def refused(self, command: Command, why: str, *, may_pass: bool, is_shown: bool) -> None:
         """A command about books was not carried out. `is_shown` False: because the venue has no such market."""
@@ -191,6 +208,7 @@ class BookChannel:
                 # A whole one stays as it is: it was asked for only to hear something.
                 self.awaited -= set(command.tickers) & self.books.usable
                 self.silence.refused(command.tickers)
+                self._not_shown |= set(command.tickers)
         elif command.action != "delete_markets":
             self.asked -= set(command.tickers)
             self.awaited -= set(command.tickers)
@@ -201,6 +219,25 @@ class BookChannel:
     def overdue(self, now: float) -> Reaction:
         """Request snapshots again that have stopped coming. `now` is host time in seconds."""
         self.refused_books.tick()
+        forgotten = self._ask_for_forgotten()
+        outcome, commands = self._late(now)
+        return (outcome, (*forgotten, *commands)) if forgotten else (outcome, commands)
+
+    def _ask_for_forgotten(self) -> tuple[Command, ...]:
+        """One more message that cannot be read, and such a book is left alone for as long again."""
+        idle = self.asked - self.books.usable - self.awaited
+        self._unasked = Counter({ticker: self._unasked[ticker] + 1 for ticker in idle})
+        due = [
+            ticker
+            for ticker, ticks in self._unasked.items()
+            if ticks >= (LEFT_ALONE if ticker in self._not_shown else ASKED_AGAIN_AFTER)
+        ]
+        for ticker in due:
+            del self._unasked[ticker]
+            self._spoils[ticker] = min(self._spoils[ticker], MOST_SPOILS - 1)
+        return self._request_snapshots(due)
+
+    def _late(self, now: float) -> Reaction:
         dead = self._silent(now)
         if dead is not NO_CHANGE:
             return dead
@@ -252,6 +289,10 @@ class BookChannel:
         self._snapshots += 1
         self.proof.has_news = True
         ticker, outcome = frame.ticker, self.books.snapshot(frame)
+        self._not_shown.discard(ticker)
+        if ticker in self._given_up:
+            self._given_up.discard(ticker)
+            self.proof.begin([ticker])
         self.awaited.discard(ticker)
         self._retried.discard(ticker)
         self.refused_books.forget([ticker])
@@ -303,6 +344,9 @@ class BookChannel:
         self.proof.forget(gone)
         for ticker in gone:
             self._spoils.pop(ticker, None)
+            self._given_up.discard(ticker)
+            self._unasked.pop(ticker, None)
+            self._not_shown.discard(ticker)
             self.books.drop(ticker)
             self._changed.pop(ticker, None)
         self.asked -= gone

@@ -137,7 +137,7 @@ class _EventChange(msgspec.Struct):
 class _EventChanges(msgspec.Struct):
     event_fee_changes: list[msgspec.Raw]
     """Of every event of the venue: one that is strange costs its own event alone."""
-    cursor: str = ""
+    cursor: str | None = None
 
 
 class _Event(msgspec.Struct):
@@ -148,7 +148,7 @@ class _Event(msgspec.Struct):
 
 class _Events(msgspec.Struct):
     events: list[msgspec.Raw]
-    cursor: str = ""
+    cursor: str | None = None
 
 
 class _Named(msgspec.Struct):

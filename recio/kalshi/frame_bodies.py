@@ -9,8 +9,9 @@ from recio.units import BookSide, Side
 
 class Snapshot(msgspec.Struct):
     market_ticker: str
-    yes_dollars_fp: list[tuple[str, str]] = []
-    no_dollars_fp: list[tuple[str, str]] = []
+    yes_dollars_fp: list[tuple[str, str]] | None = None
+    no_dollars_fp: list[tuple[str, str]] | None = None
+    """Of a side on which nobody bids it has nothing, or null."""
 
 
 class Delta(msgspec.Struct, gc=False):
@@ -38,7 +39,7 @@ class Fill(msgspec.Struct):
     fee_cost: str
     is_taker: bool
     ts_ms: int
-    client_order_id: str = ""
+    client_order_id: str | None = None
     post_position_fp: str | None = None
     subaccount: int | None = None
 
@@ -49,8 +50,8 @@ class UserOrder(msgspec.Struct):
     status: str
     fill_count_fp: str
     remaining_count_fp: str
-    client_order_id: str = ""
-    last_update_reason: str = ""
+    client_order_id: str | None = None
+    last_update_reason: str | None = None
 
 
 class Average(msgspec.Struct):
@@ -91,10 +92,10 @@ class SubscribedTo(msgspec.Struct):
 
 
 class ErrorBody(msgspec.Struct):
-    """Why the venue refused a command, or ended a subscription."""
+    """Why the venue refused a command, or ended a subscription; of any kind each, for an error that is odd is one all the same."""
 
-    code: int
-    msg: str = ""
+    code: msgspec.Raw = msgspec.Raw(b"null")
+    msg: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class DeltaFrame(msgspec.Struct, tag_field="type", tag="orderbook_delta", gc=False):

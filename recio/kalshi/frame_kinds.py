@@ -101,6 +101,13 @@ class Strange:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadFrame:
+    """A frame of which not even its subject is understood: it may have been about anything."""
+
+    why: str
+
+
 Frame = (
     BookSnapshotSeen
     | BookDeltaSeen
@@ -115,4 +122,5 @@ Frame = (
     | VenueError
     | Passed
     | Strange
+    | BadFrame
 )

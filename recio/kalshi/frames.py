@@ -75,6 +75,7 @@ _subscribed = msgspec.json.Decoder(SubscribedTo)
 _listed = msgspec.json.Decoder(list[SubscribedTo])
 _error = msgspec.json.Decoder(ErrorBody)
 _about = msgspec.json.Decoder(About)
+MOST_CODE_DIGITS = 9
 BOOK_FRAMES = frozenset({"orderbook_delta", "orderbook_snapshot"})
 """Frames that are lost on one market alone, if they tell which and where they stand in the sequence."""
 SET_ASIDE = frozenset(
@@ -177,12 +178,28 @@ def _reply(envelope: Envelope) -> Frame:
             ended = envelope.type == "unsubscribed"
             return Acknowledged(sid=envelope.sid, seq=envelope.seq, number=envelope.id, ended=ended)
         case "error":
-            error = _error.decode(envelope.msg)
-            return VenueError(
-                code=error.code, text=error.msg, sid=envelope.sid, seq=envelope.seq, number=envelope.id
-            )
+            return _venue_error(envelope)
         case _:
             return Passed(kind=envelope.type, sid=envelope.sid, seq=envelope.seq)
+
+
+def _venue_error(envelope: Envelope) -> VenueError:
+    """With all that it says as text where it is not written as errors are."""
+    try:
+        error = _error.decode(envelope.msg)
+    except msgspec.ValidationError:
+        error = ErrorBody()
+    is_text = bytes(error.msg)[:1] == b'"'
+    text = msgspec.json.decode(error.msg, type=str) if is_text else _shown(bytes(envelope.msg))
+    return VenueError(
+        code=_error_code(error.code), text=text, sid=envelope.sid, seq=envelope.seq, number=envelope.id
+    )
+
+
+def _error_code(said: msgspec.Raw) -> int:
+    """0, which the venue does not have, for one that is no number."""
+    digits = bytes(said).strip(b'"')
+    return int(digits) if digits.isdigit() and len(digits) <= MOST_CODE_DIGITS else 0
 
 
 def _book_delta(envelope: Envelope, no_in_yes_terms: bool) -> BookDeltaSeen:
@@ -215,8 +232,8 @@ def _book_snapshot(envelope: Envelope, no_in_yes_terms: bool) -> BookSnapshotSee
     )
 
 
-def _levels(levels: list[tuple[str, str]]) -> tuple[tuple[Price, Quantity], ...]:
-    return tuple((_price(price), _quantity(quantity)) for price, quantity in levels)
+def _levels(levels: list[tuple[str, str]] | None) -> tuple[tuple[Price, Quantity], ...]:
+    return tuple((_price(price), _quantity(quantity)) for price, quantity in levels or ())
 
 
 def _ticker_seen(body: TopOfBook) -> TickerSeen:

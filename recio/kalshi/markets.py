@@ -55,7 +55,7 @@ class _Named(msgspec.Struct):
 
 class _MarketPage(msgspec.Struct):
     markets: list[msgspec.Raw]
-    cursor: str = ""
+    cursor: str | None = None
 
 
 class _OneResult(msgspec.Struct):

@@ -41,7 +41,7 @@ class _Settlement(msgspec.Struct):
 
 class _Settlements(msgspec.Struct):
     settlements: list[msgspec.Raw]
-    cursor: str = ""
+    cursor: str | None = None
 
 
 class _Market(msgspec.Struct):

@@ -36,7 +36,7 @@ from recio.clock import Clock
 from recio.errors import BadConfig, Transient
 from recio.kalshi.amounts import from_unix_ms
 from recio.kalshi.commands import NO_IN_YES_TERMS, Command
-from recio.kalshi.frame_kinds import TickerSeen
+from recio.kalshi.frame_kinds import BadFrame, TickerSeen
 from recio.kalshi.frames import Frame, FrameError, parse_frame, strange_frame
 from recio.kalshi.inbox import LARGEST_MESSAGE, Inbox
 from recio.kalshi.responses import Response, exception_for
@@ -54,13 +54,6 @@ NEXT_ADDRESS_AFTER = 0.25
 """Host seconds that one address of the venue is waited for before the next is tried beside it."""
 _SILENT = logging.Logger("recio.kalshi.socket", logging.CRITICAL + 1)
 """The library's log would repeat what our own errors say, and at its lowest level shows the signed headers."""
-
-
-@dataclass(frozen=True, slots=True)
-class BadFrame:
-    """A frame of which not even its subject is understood; whoever keeps state from frames must begin anew."""
-
-    error: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +92,7 @@ class KalshiSocket:
         self._insist_on_open(command)
         return number
 
-    async def receive(self) -> Sequence[Frame | BadFrame]:
+    async def receive(self) -> Sequence[Frame]:
         """The next frames, at least one: all that came together, in order. Raises Transient when the
         socket closes, breaks or falls silent."""
         await self.inbox.some()
@@ -119,7 +112,7 @@ class KalshiSocket:
         if self.inbox.why_ended is not None:
             raise Transient(f"socket: {command.name} could not be sent: {self.inbox.why_ended}")
 
-    def _note_age(self, frames: Sequence[Frame | BadFrame], now: datetime) -> None:
+    def _note_age(self, frames: Sequence[Frame], now: datetime) -> None:
         """The newest stamp of these frames speaks for them all, but not for books where it is of something else.
 
         Stamps are the venue's: a clock of ours that is known to be wrong makes nothing old, and nothing fresh.
@@ -141,15 +134,15 @@ class KalshiSocket:
         self.delay = max(timedelta(0), there - newest, books if now <= until else timedelta(0))
 
 
-def _parsed(message: bytes, now: datetime) -> Frame | BadFrame:
+def _parsed(message: bytes, now: datetime) -> Frame:
     try:
         # The parser looks at the fields that are needed only; a text must be one from end to end.
         text = message if message.isascii() else message.decode()
         return parse_frame(text, now, no_in_yes_terms=NO_IN_YES_TERMS)
     except UnicodeDecodeError as error:
-        return BadFrame(str(error))
+        return BadFrame(why=str(error))
     except FrameError as error:
-        return strange_frame(message, error) or BadFrame(str(error))
+        return strange_frame(message, error) or BadFrame(why=str(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,7 +291,7 @@ async def _refusal(upgrade: _Upgrade) -> Exception:
     return exception_for("socket", upgrade.url, upgrade.signer, response)
 
 
-def _stamp(frame: Frame | BadFrame) -> datetime | None:
+def _stamp(frame: Frame) -> datetime | None:
     """The venue's own time of a data frame."""
     match frame:
         case IndexValue():

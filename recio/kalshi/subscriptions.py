@@ -21,7 +21,7 @@ from recio.kalshi.commands import (
     list_subscriptions,
     subscribe,
 )
-from recio.kalshi.frame_kinds import LifecycleSeen, Strange
+from recio.kalshi.frame_kinds import BadFrame, LifecycleSeen, Strange
 from recio.kalshi.frames import (
     BOOK_FRAMES,
     Acknowledged,
@@ -71,8 +71,8 @@ CHANNEL_ENDED = frozenset({10, 25})
 """Channel error and buffer overflow end their subscription and leave the others alone."""
 NOT_SHOWN = frozenset({11, 16})
 """Errors by which the venue says that it has no such market; any other may be about the subscription."""
-TEMPORARY_ERRORS = frozenset({10, 17, 18, 25, 27})
-"""Errors that the same command may not meet again: time-outs, overflow, too many commands."""
+TEMPORARY_ERRORS = frozenset({0, 10, 17, 18, 25, 27})
+"""Errors that the same command may not meet again: what could not be read, time-outs, overflow, too many commands."""
 QUIET_LIMIT = 1.5
 """Host seconds without any frame after which the venue is asked for a sign of life."""
 DEAD_LIMIT = 8.0
@@ -153,6 +153,8 @@ class Subscriptions:
                 return self._books.take(frame)
             case Strange(kind=kind, ticker=str(ticker)) if kind in BOOK_FRAMES:
                 return self._books.spoilt(frame, Ticker(ticker))
+            case BadFrame():
+                return self._unreadable()
             case LifecycleSeen() | IndexValue() | Passed() | Strange():
                 return self._in_sequence(frame.sid, frame.seq)
             case Subscribed():
@@ -165,6 +167,12 @@ class Subscriptions:
                 return self._error(frame)
             case _:
                 return NO_CHANGE
+
+    def _unreadable(self) -> Reaction:
+        """It may have been of any book. If it may be the answer that opens a channel, nothing else would bring that."""
+        if self._opening or self._books.is_opening:
+            return Dead("a frame could not be understood while a channel was being opened"), ()
+        return self._books.read_anew("a frame could not be understood")
 
     def _groups(self) -> tuple[tuple[str, ...], ...]:
         """Channels that are subscribed by one command; what may be refused alone is asked for alone."""

@@ -21,10 +21,10 @@ from recio.bells import Bells, woken_by
 from recio.clock import Clock
 from recio.errors import Transient
 from recio.kalshi.commands import in_few
-from recio.kalshi.frame_kinds import LifecycleSeen, Strange
+from recio.kalshi.frame_kinds import BadFrame, LifecycleSeen, Strange
 from recio.kalshi.frames import Frame
 from recio.kalshi.signing import KeyProof, Signer
-from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
+from recio.kalshi.socket import KalshiSocket, open_socket
 from recio.kalshi.subscriptions import (
     INDEX,
     LIFECYCLE,
@@ -74,6 +74,8 @@ LOOK_EVERY = 1.0
 """Host seconds between two looks at the whole board."""
 WHOLE_LIMIT = 15.0
 """Host seconds that the book of an open market may stay unusable on one socket."""
+UNREADABLE = "unreadable"
+"""The kind of a frame that does not even tell its kind: it may have been about anything."""
 NEVER_LONGER = timedelta(minutes=1)
 """Market time after which the board is laid out anew in any case."""
 
@@ -190,10 +192,7 @@ class MarketSync:
         while True:
             asked: list[Command] = []
             for frame in await socket.receive():
-                if isinstance(frame, BadFrame):
-                    log.error("frame refused", why=frame.error)
-                    raise Transient("a frame could not be understood: all books are read anew")
-                if isinstance(frame, Strange):
+                if isinstance(frame, Strange | BadFrame):
                     await self._lost_to(known, frame)
                 outcome, commands = known.subscriptions.feed(frame)
                 if isinstance(outcome, BookChanged) and not commands:
@@ -211,18 +210,19 @@ class MarketSync:
             # Sent last: a peer that takes no command must not keep a broken book on the board.
             await _send(known, socket, in_few(asked))
 
-    async def _lost_to(self, known: _Known, frame: Strange) -> None:
+    async def _lost_to(self, known: _Known, frame: Strange | BadFrame) -> None:
         """A frame that cannot be read costs its own subject: that is read over REST each time, and told in the log once."""
-        subject = frame.kind, frame.ticker
+        kind, ticker = (frame.kind, frame.ticker) if isinstance(frame, Strange) else (UNREADABLE, None)
+        subject = kind, ticker
         is_first = subject not in known.strange
         if is_first:
             known.strange.add(subject)
-            log.error("frame refused", kind=frame.kind, ticker=frame.ticker, why=frame.why)
-        if frame.kind in ("fill", "user_order"):
+            log.error("frame refused", kind=kind, ticker=ticker, why=frame.why)
+        if kind in ("fill", "user_order", UNREADABLE):
             await self.account_hints.send(AccountChannelsOpened(at=self.clock.utc()))
         elif not is_first:
             return
-        elif "lifecycle" in frame.kind or frame.kind == "event_fee_update":
+        elif "lifecycle" in kind or kind == "event_fee_update":
             self.market_news.put(ListeningAnew())
 
     async def _be_impatient(self, known: _Known, socket: KalshiSocket) -> None:

@@ -139,7 +139,7 @@ def _replies(frame: Frame, envelope: dict[str, Any], body: Any) -> list[tuple[st
                 ("number", frame.number, envelope.get("id")),
             ]
         case VenueError():
-            told = ("code", frame.code, body["code"]), ("text", frame.text, body.get("msg", ""))
+            told = ("code", frame.code, _code(body)), ("text", frame.text, _text(body, frame.text))
             return [*_numbered(frame, envelope), *told, ("number", frame.number, envelope.get("id"))]
         case Passed(kind=kind) if kind == envelope["type"]:
             return _numbered(frame, envelope)
@@ -147,6 +147,17 @@ def _replies(frame: Frame, envelope: dict[str, Any], body: Any) -> list[tuple[st
             return [("kind", frame.kind, f"user_order with status {body['status']}")]
         case _:
             raise AssertionError(f"nobody judges {type(frame).__name__}")
+
+
+def _code(body: Any) -> int:
+    said = str(body.get("code")) if isinstance(body, dict) else ""
+    return int(said) if said.isdecimal() and len(said) < 10 else 0
+
+
+def _text(body: Any, otherwise: str) -> str:
+    """Of an error without a text of its own any will do."""
+    said = body.get("msg") if isinstance(body, dict) else None
+    return said if isinstance(said, str) else otherwise
 
 
 def _numbered(frame: Any, envelope: dict[str, Any]) -> list[tuple[str, object, object]]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from recio.kalshi.book_channel import MOST_SPOILS, BookChannel
+from collections.abc import Iterator
+from itertools import pairwise
+
+from recio.kalshi.book_channel import ASKED_AGAIN_AFTER, MOST_SPOILS, SNAPSHOT_LIMIT, BookChannel
 from recio.kalshi.book_proof import DIFFERS, NOT_YET, NOTHING_YET, TOLD_AFTER
+from recio.kalshi.commands import Command
 from recio.kalshi.frame_kinds import Strange
+from recio.kalshi.refused_books import LEFT_ALONE
 from recio.kalshi.socket_outcomes import NO_CHANGE, BookChanged, Broken
 from recio.messages.markets import RestBook
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
@@ -124,38 +129,92 @@ def strange(seq: int, ticker: Ticker = A, sid: int = 1) -> Strange:
     return Strange(kind="orderbook_delta", sid=sid, seq=seq, ticker=ticker, why="price_dollars '0.48001'")
 
 
+def change_of_b(seq: int) -> BookDeltaSeen:
+    return BookDeltaSeen(
+        sid=1, seq=seq, ticker=B, side=Side.NO, price=Price(4800), change=Quantity(1), at_ms=None
+    )
+
+
 def test_a_message_that_cannot_be_read_costs_its_own_book_which_is_read_anew():
     channel = opened(A=REST, B=REST)
     outcome, (again,) = channel.spoilt(strange(3), A)
     assert isinstance(outcome, Broken)
     assert (again.action, again.tickers) == ("get_snapshot", (A,))
     assert channel.books.usable == {B}
-    change = BookDeltaSeen(
-        sid=1, seq=4, ticker=B, side=Side.NO, price=Price(4800), change=Quantity(1), at_ms=None
-    )
-    assert isinstance(channel.take(change)[0], BookChanged), "it had its place in the sequence"
+    outcome, _ = channel.take(change_of_b(4))
+    assert isinstance(outcome, BookChanged), "it had its place in the sequence"
     channel.take(snapshot(A, 5, REST))
     assert channel.books.usable == {A, B}
 
 
-def test_a_book_that_keeps_being_strange_is_given_up_on_this_subscription_and_asks_for_nothing_any_more():
+def given_up(channel: BookChannel, first_seq: int) -> int:
+    """A market whose messages cannot be read until it is left alone. Returns the next number of the subscription."""
+    for seq in range(first_seq, first_seq + MOST_SPOILS):
+        outcome, commands = channel.spoilt(strange(seq), A)
+    assert (outcome, commands) == (BookChanged(A), ())
+    return first_seq + MOST_SPOILS
+
+
+def ticked(channel: BookChannel, ticks: int) -> list[tuple[str | None, tuple[Ticker, ...]]]:
+    """What is asked for in so many ticks in which nothing else is late."""
+    commands = [command for _ in range(ticks) for command in channel.overdue(0.0)[1]]
+    return [(command.action, command.tickers) for command in commands]
+
+
+def test_a_book_that_keeps_being_strange_is_given_up_and_asks_for_nothing_for_a_while():
     channel = opened(A=REST, B=REST)
     for ticker in (A, B):
         channel.compare(ticker, REST)
-    for number in range(MOST_SPOILS):
-        outcome, commands = channel.spoilt(strange(3 + number), A)
-    assert (outcome, commands) == (BookChanged(A), ())
+    seq = given_up(channel, 3)
     assert "cannot be read" in channel.proof.unproven[A]
     assert channel.proof.wrong == {A}
-    seq = 3 + MOST_SPOILS
     assert channel.spoilt(strange(seq), A) == NO_CHANGE
     assert channel.take(snapshot(A, seq + 1, REST)) == NO_CHANGE
-    assert channel.overdue(1e9) == NO_CHANGE
+    assert ticked(channel, ASKED_AGAIN_AFTER - 1) == []
     assert (channel.books.usable, channel.books.last_seq) == ({B}, {1: seq + 1})
     channel.opened(2)
     channel.take(snapshot(A, 1, REST, sid=2))
     assert A in channel.books.usable, "another subscription is another chance"
     assert channel.proof.wrong == set()
+
+
+def test_a_book_that_was_given_up_is_asked_for_again_and_is_whole_once_it_can_be_read():
+    channel = opened(A=REST, B=REST)
+    seq = given_up(channel, 3)
+    assert ticked(channel, ASKED_AGAIN_AFTER) == [("get_snapshot", (A,))]
+    assert channel.spoilt(strange(seq), A) == (BookChanged(A), ()), "it is as strange as it was"
+    assert ticked(channel, ASKED_AGAIN_AFTER) == [("get_snapshot", (A,))]
+    assert channel.take(snapshot(A, seq + 1, REST))[0] == BookChanged(A)
+    assert channel.books.usable == {A, B}
+    assert channel.proof.wrong == set()
+    assert channel.proof.unproven[A] == NOT_YET
+    assert ticked(channel, 3 * ASKED_AGAIN_AFTER) == []
+
+
+def seconds_of(channel: BookChannel, seconds: int) -> Iterator[tuple[int, Command]]:
+    """What is asked for in which second, while the book of B lives."""
+    for second in range(seconds):
+        channel.take(change_of_b(4 + second))
+        for command in channel.overdue(float(second))[1]:
+            yield second, command
+
+
+def test_a_book_of_which_no_snapshot_came_twice_is_asked_for_again_later():
+    channel = opened(A=REST, B=REST)
+    channel.spoilt(strange(3), A)
+    asked = [second for second, command in seconds_of(channel, 60) if command.action == "get_snapshot"]
+    assert len(asked) > 2
+    assert max(later - sooner for sooner, later in pairwise(asked)) <= ASKED_AGAIN_AFTER + SNAPSHOT_LIMIT + 3
+
+
+def test_a_market_that_the_venue_does_not_show_is_asked_for_once_a_minute_and_no_more():
+    channel = opened(A=REST, B=REST)
+    channel.spoilt(strange(3), A)
+    asked = 0
+    for _, command in seconds_of(channel, 5 * LEFT_ALONE):
+        asked += 1
+        channel.refused(command, "16 no such market", may_pass=False, is_shown=False)
+    assert 1 <= asked <= 6
 
 
 def test_a_gap_before_a_strange_message_is_still_a_gap():

@@ -159,6 +159,22 @@ def test_an_order_says_why_it_changed_and_an_unknown_status_is_passed_over():
         parse_frame(private("user_order", order, remaining_count_fp="-1.00"))
 
 
+def test_what_a_private_frame_may_leave_out_may_be_null_in_it():
+    fill = parse_frame(private("fill", FILL, client_order_id=None, post_position_fp=None, subaccount=None))
+    assert isinstance(fill, FillSeen)
+    assert (fill.client_order_id, fill.post_position, fill.subaccount) == (None, None, 0)
+    row: dict[str, object] = {
+        "order_id": "o",
+        "ticker": "K",
+        "status": "canceled",
+        "fill_count_fp": "1.00",
+        "remaining_count_fp": "0.00",
+    }
+    order = parse_frame(private("user_order", row, client_order_id=None, last_update_reason=None))
+    assert isinstance(order, OrderSeen)
+    assert (order.client_order_id, order.reason) == (None, "")
+
+
 @pytest.mark.parametrize("kind", ["market_position", "trade", "order_group_updates"])
 def test_a_channel_that_is_not_subscribed_is_passed_over_and_keeps_its_number(kind: str):
     assert parse_frame(private(kind, {"market_ticker": "K"})) == Passed(kind=kind, sid=5, seq=6)
@@ -300,7 +316,6 @@ def test_a_frame_that_cannot_be_read_says_whom_it_concerns(kind: str):
         '{"type":"orderbook_delta","sid":5,"seq":6,"msg":{"market_ticker":7}}',
         '{"type":"orderbook_snapshot","sid":5,"seq":6,"msg":{}}',
         '{"type":"subscribed","id":1,"msg":{"channel":"fill"}}',
-        '{"type":"error","msg":[]}',
         "{",
         "[]",
     ],

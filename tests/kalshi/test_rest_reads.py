@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +15,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from recio.errors import BadConfig, Transient
-from recio.kalshi import account
+from recio.kalshi import account, fees, markets
 from recio.kalshi.responses import VenueRefused
+from recio.kalshi.rest import KalshiRest
 from recio.kalshi.settlements import read_settlements
 from recio.messages.account import VenueOrderStatus
 from recio.units import Ticker
@@ -209,6 +211,28 @@ async def test_a_cursor_comes_back_as_it_was_given():
     async with local_venue(serve) as venue:
         await account.positions(venue.rest())
     assert asked == ["", opaque]
+
+
+@pytest.mark.parametrize("last", [{}, {"cursor": None}, {"cursor": ""}])
+@pytest.mark.parametrize(
+    ("rows", "read"),
+    [
+        ("market_positions", account.positions),
+        ("fills", lambda rest: account.fills(rest, NOW)),
+        ("orders", lambda rest: account.orders(rest, ticker=None, since=NOW)),
+        ("orders", account.resting),
+        ("settlements", lambda rest: read_settlements(rest, None)),
+        ("event_fee_changes", lambda rest: rest.pages("/x", fees._EventChanges, {})),
+        ("events", lambda rest: rest.pages("/x", fees._Events, {})),
+        ("markets", lambda rest: rest.pages("/x", markets._MarketPage, {})),
+    ],
+)
+async def test_the_last_page_of_a_list_has_an_empty_cursor_or_null_or_none(
+    rows: str, read: Callable[[KalshiRest], Awaitable[object]], last: dict[str, object]
+):
+    async with local_venue(pages({rows: [], **last})) as venue:
+        await read(venue.rest())
+        assert len(venue.requests) == 1
 
 
 async def test_only_markets_that_hold_something_are_positions():

@@ -21,11 +21,12 @@ from recio.errors import Transient
 from recio.exchange_sim.server import ExchangeSettings
 from recio.kalshi import commands, markets
 from recio.kalshi.fees import read_fees
+from recio.kalshi.frame_kinds import BadFrame
 from recio.kalshi.markets import Listing
 from recio.kalshi.orders import NewOrder, TimeInForce, create
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.rest_books import read_books
-from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
+from recio.kalshi.socket import KalshiSocket, open_socket
 from recio.kalshi.subscriptions import (
     BOOKS,
     LIFECYCLE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -11,7 +12,7 @@ from aiohttp import WSMsgType, web
 
 from recio.clock import Clock
 from recio.errors import BadConfig, Transient
-from recio.kalshi.frame_kinds import TickerSeen
+from recio.kalshi.frame_kinds import BadFrame, TickerSeen
 from recio.kalshi.frames import (
     Acknowledged,
     FrameError,
@@ -22,7 +23,7 @@ from recio.kalshi.frames import (
     parse_frame,
 )
 from recio.kalshi.signing import KeyProof
-from recio.kalshi.socket import BadFrame, open_socket
+from recio.kalshi.socket import open_socket
 from recio.kalshi.subscriptions import Command, Subscriptions
 from recio.kalshi.venue_clock import VenueClock
 from recio.rules.health.clock_offset import Offset
@@ -55,8 +56,9 @@ def test_a_delta_is_read_exactly():
     )
 
 
-def test_an_empty_side_may_be_left_out_of_a_snapshot():
-    body = {"market_ticker": "K", "yes_dollars_fp": [["0.0010", "1502.00"]]}
+@pytest.mark.parametrize("empty", [{}, {"no_dollars_fp": None}, {"no_dollars_fp": []}])
+def test_an_empty_side_may_be_left_out_of_a_snapshot_or_be_null(empty: dict[str, object]):
+    body = {"market_ticker": "K", "yes_dollars_fp": [["0.0010", "1502.00"]], **empty}
     seen = parse_frame(frame(type="orderbook_snapshot", msg=body))
     assert isinstance(seen, BookSnapshotSeen)
     assert (seen.yes, seen.no) == (((10, 150_200),), ())
@@ -88,6 +90,27 @@ def test_replies_and_errors_are_told_apart():
     assert parse_frame(b'{"type":"of next year","sid":1,"seq":2,"msg":{}}') == Passed(
         kind="of next year", sid=1, seq=2
     )
+
+
+@pytest.mark.parametrize(
+    ("msg", "code", "text"),
+    [
+        ({"code": "25", "msg": "overflow"}, 25, "overflow"),
+        ({"code": 25, "msg": None}, 25, "code"),
+        ({"code": 25}, 25, "25"),
+        ({"code": None, "msg": "of next year"}, 0, "of next year"),
+        ({"code": "of next year", "msg": {"a": 1}}, 0, "of next year"),
+        ("of next year", 0, "of next year"),
+        (None, 0, "null"),
+        ([], 0, r"\[\]"),
+    ],
+)
+def test_an_error_is_one_however_it_is_written(msg: object, code: int, text: str):
+    found = parse_frame(json.dumps({"type": "error", "sid": 4, "id": 2, "msg": msg}))
+    assert isinstance(found, VenueError)
+    assert (found.code, found.sid, found.number) == (code, 4, 2)
+    assert re.search(text, found.text)
+    assert isinstance(parse_frame('{"type":"error"}'), VenueError)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from recio.clock import Clock
 from recio.errors import Transient
 from recio.kalshi import inbox
 from recio.kalshi.commands import list_subscriptions
-from recio.kalshi.frame_kinds import Frame
-from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
+from recio.kalshi.frame_kinds import BadFrame, Frame
+from recio.kalshi.socket import KalshiSocket, open_socket
 from recio.kalshi.venue_clock import VenueClock
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from tests.kalshi.local_venue import SIGNER, answers, local_venue
@@ -94,15 +94,15 @@ def says(*frames: bytes) -> Speak:
     return speak
 
 
-async def all_of(socket: KalshiSocket, count: int) -> list[Frame | BadFrame]:
-    frames: list[Frame | BadFrame] = []
+async def all_of(socket: KalshiSocket, count: int) -> list[Frame]:
+    frames: list[Frame] = []
     with anyio.fail_after(20):
         while len(frames) < count:
             frames += await socket.receive()
     return frames
 
 
-def numbers(frames: list[Frame | BadFrame]) -> list[int]:
+def numbers(frames: list[Frame]) -> list[int]:
     return [frame.seq for frame in frames if isinstance(frame, BookDeltaSeen)]
 
 
@@ -191,7 +191,7 @@ async def test_a_text_that_is_none_is_refused_even_where_nobody_reads_it():
     async with peer(says(wire(broken))) as url, connected(url) as socket:
         (frame,) = await all_of(socket, 1)
     assert isinstance(frame, BadFrame)
-    assert "utf-8" in frame.error
+    assert "utf-8" in frame.why
 
 
 async def test_a_reader_that_lags_holds_up_the_venue_and_no_memory_and_loses_nothing():

@@ -103,6 +103,15 @@ def words_of(kind: Any) -> set[str] | None:
     return {str(word.value) for one in found for word in one} if found and str not in options else None
 
 
+def may_lack(field: str, schema: Any, told: Any) -> bool:
+    return field not in schema.get("required", ()) or bool(told.get("nullable"))
+
+
+def takes_null(kind: Any) -> bool:
+    """Whether a field of this type may hold null."""
+    return kind in (object, Any, msgspec.Raw) or types.NoneType in get_args(kind)
+
+
 def flaws(name: str, schema: Any, root: Any) -> list[str]:
     struct, known = struct_of(name), schema["properties"]
     hints, found = get_type_hints(struct), list[str]()
@@ -113,6 +122,8 @@ def flaws(name: str, schema: Any, root: Any) -> list[str]:
             continue
         if field.required and field.encode_name not in schema.get("required", ()):
             found.append(f"{name}.{field.encode_name} may be missing and is demanded")
+        if may_lack(field.encode_name, schema, told) and not takes_null(hints[field.name]):
+            found.append(f"{name}.{field.encode_name} may be missing and null is refused in it")
         words = words_of(hints[field.name])
         new = set(told.get("enum", ())) - {None} - words if words is not None else set[str]()
         if new:

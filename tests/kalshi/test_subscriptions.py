@@ -6,16 +6,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from recio.kalshi.commands import in_few, unsubscribe, update_books
-from recio.kalshi.frame_kinds import LifecycleSeen
+from recio.kalshi.frame_kinds import BadFrame, LifecycleSeen
 from recio.kalshi.frames import Acknowledged, Passed, Subscribed, VenueError
 from recio.kalshi.subscriptions import (
     BOOKS,
     INDEX,
     LIFECYCLE,
+    PRIVATE,
     TICKERS_PER_COMMAND,
     BookChanged,
     Broken,
     Command,
+    Dead,
     InOrder,
     Opened,
     SubscriptionRefused,
@@ -164,6 +166,29 @@ def test_a_refused_command_is_told_with_its_channel_and_books_are_asked_for_agai
     refused, _ = subscriptions.feed(VenueError(code=18, text="timeout", sid=None, number=4))
     assert refused == SubscriptionRefused((BOOKS,), "18 timeout")
     assert asked(subscriptions.want_books({A})) == [("subscribe", [BOOKS], [A])]
+
+
+def test_a_frame_that_may_have_been_of_any_book_costs_no_socket_and_every_book_until_its_snapshot():
+    subscriptions = opened(A, B)
+    for channel in (LIFECYCLE, *PRIVATE, INDEX):
+        subscriptions.feed(Subscribed(channel=channel, sid=20 + len(channel)))
+    outcome, commands = subscriptions.feed(BadFrame(why="cut off"))
+    assert isinstance(outcome, Broken)
+    assert asked(commands) == [("update_subscription", "get_snapshot", sorted((A, B)))]
+    assert subscriptions.books.usable == set()
+    assert subscriptions.feed(BadFrame(why="cut off"))[1] == (), "they are asked for already"
+    subscriptions.feed(snapshot(3, A))
+    subscriptions.feed(snapshot(4, B))
+    assert subscriptions.books.usable == {A, B}
+
+
+def test_a_frame_that_may_have_opened_a_channel_ends_the_socket():
+    subscriptions = opened(A)
+    assert subscriptions.opening()
+    assert isinstance(subscriptions.feed(BadFrame(why="cut off"))[0], Dead)
+    books = Subscriptions(indexes=())
+    assert books.want_books({A})
+    assert isinstance(books.feed(BadFrame(why="cut off"))[0], Dead)
 
 
 def test_an_impossible_level_asks_for_that_book_alone():
