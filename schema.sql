@@ -1956,16 +1956,17 @@ COMMENT ON COLUMN restores.new_tag IS 'The tag from then on: trade numbers that 
 CREATE TABLE IF NOT EXISTS brought_in (
     restore_id bigint PRIMARY KEY REFERENCES restores,
     begun_at timestamptz NOT NULL,
-    finished_at timestamptz CHECK (finished_at >= begun_at),
+    finished_at timestamptz,
     read_from timestamptz NOT NULL,
     after_transaction bigint NOT NULL CHECK (after_transaction >= 0),
-    orders integer NOT NULL DEFAULT 0 CHECK (orders >= 0),
-    trades integer NOT NULL DEFAULT 0 CHECK (trades >= 0 AND trades <= orders),
+    orders integer NOT NULL DEFAULT 0,
+    trades integer NOT NULL DEFAULT 0 CHECK (trades >= 0),
     fills integer NOT NULL DEFAULT 0 CHECK (fills >= 0),
     settlements integer NOT NULL DEFAULT 0 CHECK (settlements >= 0),
     left_out text[] NOT NULL DEFAULT '{}',
-    CONSTRAINT brought_in_before_it_is_counted
-        CHECK (finished_at IS NOT NULL OR (fills = 0 AND settlements = 0))
+    CONSTRAINT brought_in_ends_after_it_began CHECK (finished_at >= begun_at),
+    CONSTRAINT brought_in_trades_are_of_orders CHECK (trades <= orders),
+    CONSTRAINT brought_in_is_counted_at_its_end CHECK (finished_at IS NOT NULL OR (fills = 0 AND settlements = 0))
 );
 COMMENT ON TABLE brought_in IS 'Writer: trade_manager. What the venue knew and the backup of a restore had forgotten. Nothing is bought before the row of the newest restore is finished.';
 COMMENT ON COLUMN brought_in.restore_id IS 'The restore.';

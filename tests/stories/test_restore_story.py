@@ -77,7 +77,7 @@ async def test_an_order_that_the_backup_forgot_and_that_rests_is_cancelled_and_w
     with a_world() as world:
         world.speed = 3.0  # nothing closes before it is looked at
         await world.start_exchange("--window-seconds", "3600")
-        world.start_daemon(settings=an_hour_to_the_close)
+        world.start_daemon(settings=lambda text: buying_nothing(an_hour_to_the_close(text)))
         await until(lambda: world.events("cash agreed"))
         tag = (await world.rows("SELECT tag FROM identity"))[0]["tag"]
         recio(world, "backup", "--data-dir", "data", "--to", "backups")
@@ -97,7 +97,7 @@ async def test_an_order_that_the_backup_forgot_and_that_rests_is_cancelled_and_w
         person(world, "POST", "/portfolio/events/orders", forgotten)
         person(world, "POST", "/portfolio/events/orders", forgotten | filled)
         recio(world, "restore", "--from", "backups", "--into", "back")
-        start_on_restored(world)
+        start_on_restored(world, lambda text: buying_nothing(an_hour_to_the_close(text)))
         await until(
             lambda: [line for line in world.events("halt verified at the venue") if line["cancelled"] == 1]
         )
