@@ -30,7 +30,13 @@ from recio.units import BookSide, ClientOrderId, EventTicker, Ticker
 LISTS = ("/portfolio/orders", "/historical/orders")
 
 
-class _PastOrderBody(OrderBody, kw_only=True):
+class _PastOrderBody(msgspec.Struct, kw_only=True):
+    order_id: str
+    ticker: str
+    status: VenueOrderStatus
+    fill_count_fp: str
+    remaining_count_fp: str
+    client_order_id: str | None = None
     book_side: BookSide
     yes_price_dollars: str
     initial_count_fp: str
@@ -101,7 +107,16 @@ async def _listed(rest: KalshiRest, path: str, since: datetime) -> list[PastOrde
 
 def _past_order(row: _PastOrderBody) -> PastOrder | None:
     """None for one whose name is none of ours. Raises UnitError naming a field that is out of its unit."""
-    seen = account_bodies.order_from_row(row)
+    seen = account_bodies.order_from_row(
+        OrderBody(
+            order_id=row.order_id,
+            ticker=row.ticker,
+            status=row.status,
+            fill_count_fp=row.fill_count_fp,
+            remaining_count_fp=row.remaining_count_fp,
+            client_order_id=row.client_order_id,
+        )
+    )
     name = None if seen.client_order_id is None else forgotten.named(seen.client_order_id)
     if seen.client_order_id is None or name is None:
         return None
