@@ -22,6 +22,8 @@ from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import ClientOrderId
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+OVERLAP = timedelta(minutes=10)
+"""Market time by which each read of fills and settlements reaches behind the one before."""
 WRITTEN_WITHIN = 5.0
 """Host seconds until what is still without a row is told once more."""
 Tell = Callable[[PastFact], Awaitable[None]]
@@ -79,14 +81,14 @@ class Restored:
 
 
 async def restored(
-    pool: asyncpg.Pool[asyncpg.Record], rest: KalshiRest, tag: str, strategy: str, overlap: timedelta
+    pool: asyncpg.Pool[asyncpg.Record], rest: KalshiRest, tag: str, strategy: str, now: datetime
 ) -> Restored | None:
     """None where no restore is to be made good."""
     since = await _read_from(pool)
     if since is None:
         return None
-    reads = PastReads(since=since - overlap, tag=tag)
-    return Restored(pool=pool, rest=rest, strategy=strategy, begun_at=rest.clock.utc(), reads=reads)
+    reads = PastReads(since=since - OVERLAP, tag=tag)
+    return Restored(pool=pool, rest=rest, strategy=strategy, begun_at=now, reads=reads)
 
 
 async def _read_from(pool: asyncpg.Pool[asyncpg.Record]) -> datetime | None:

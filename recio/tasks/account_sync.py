@@ -17,7 +17,7 @@ import asyncpg
 
 from recio.clock import Clock
 from recio.comparing.absences import prove_absent
-from recio.comparing.restored import SENTENCE, Restored, restored
+from recio.comparing.restored import OVERLAP, SENTENCE, Restored, restored
 from recio.db import cash, sifting
 from recio.db import trades as trade_rows
 from recio.db.connection import transaction
@@ -85,8 +85,6 @@ SETTLED_LAG = 30.0
 """Host seconds by which the list of settlements may lag behind the socket."""
 CORRECTED_WITHIN = timedelta(hours=24)
 """Market time for which the venue's settlements are read again, because it may correct them."""
-OVERLAP = timedelta(minutes=10)
-"""Market time by which each read of fills and settlements reaches behind the one before."""
 
 
 @dataclass(slots=True)
@@ -143,7 +141,9 @@ class AccountSync:
             say("waits for the rows to be read")
             with anyio.move_on_after(CYCLE):
                 await self.open_trades.newer_than(0)
-        memory.restored = await restored(self.pool, self.rest, self.tag, self.forgotten_strategy, OVERLAP)
+        memory.restored = await restored(
+            self.pool, self.rest, self.tag, self.forgotten_strategy, self.clock.utc()
+        )
         if memory.restored is not None:
             memory.since, memory.sentence = memory.restored.reads.since, SENTENCE
         async with anyio.create_task_group() as group:

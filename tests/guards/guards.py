@@ -614,13 +614,13 @@ LATE_WORDS = (
     _guard(
         "absence is proven by the venue's clock, with its lead",
         "recio/tasks/account_sync.py",
-        "        margin += venue_ahead_at_most(self.rest)\n",
-        "",
+        "return margin + venue_ahead_at_most(self.rest)",
+        "return margin",
         "tests/tasks/test_account_comparison.py",
     ),
     _guard(
         "a row that was set aside may be the order that is looked for",
-        "recio/tasks/account_sync.py",
+        "recio/comparing/absences.py",
         "found=may_be_there, as_of=as_of",
         "found=name in found, as_of=as_of",
         "tests/tasks/test_account_comparison.py",
@@ -1100,6 +1100,53 @@ PEOPLE = (
     ),
 )
 
+BROUGHT_IN = "tests/db/test_bringing_in.py"
+AFTER_A_RESTORE = "tests/tasks/test_asking_after_a_restore.py"
+RESTORED = (
+    _guard(
+        "nothing is bought before what a backup forgot is brought in",
+        "schema.sql",
+        "IF restore_to_bring_in() IS NOT NULL THEN",
+        "IF false THEN",
+        BROUGHT_IN,
+    ),
+    _guard(
+        "past the limits goes only what an earlier tag has ordered",
+        "schema.sql",
+        "        AND i.tag <> asked.tag AND",
+        "        AND",
+        BROUGHT_IN,
+    ),
+    _guard(
+        "a start in the middle asks as far back as the first did",
+        "recio/db/bringing_in.py",
+        "ON CONFLICT (restore_id) DO NOTHING RETURNING",
+        "ON CONFLICT (restore_id) DO UPDATE SET read_from = excluded.read_from RETURNING",
+        BROUGHT_IN,
+    ),
+    _guard(
+        "the end waits for an order whose market still moves",
+        "recio/db/bringing_in.py",
+        "SELECT EXISTS (SELECT FROM orders WHERE is_unfinished AND ticker = $1) OR",
+        "SELECT",
+        BROUGHT_IN,
+    ),
+    _guard(
+        "the end is told by reads that no earlier run can have sent anything after",
+        "recio/comparing/restored.py",
+        "as_of > self.begun_at + margin",
+        "True",
+        AFTER_A_RESTORE,
+    ),
+    _guard(
+        "a settlement waits for the forgotten orders of its market",
+        "recio/tasks/account_sync.py",
+        "if each.ticker not in but_of]",
+        "]",
+        AFTER_A_RESTORE,
+    ),
+)
+
 GUARDS = (
     *LOCKS,
     *DECISIONS,
@@ -1112,4 +1159,5 @@ GUARDS = (
     *FENCES,
     *DROPLET,
     *PEOPLE,
+    *RESTORED,
 )
