@@ -36,6 +36,7 @@ from recio.messages.markets import (
     VenueState,
 )
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
+from recio.messages.past_account import PastFact
 from recio.messages.prices import IndexHistory, IndexValue, Prices
 from recio.rules.decision.cycles import Cycle
 from recio.units import Ticker
@@ -306,7 +307,9 @@ class Wires:
     alert_requests: RingBuffer[Acknowledge | TryChannels] = field(
         default_factory=lambda: RingBuffer[Acknowledge | TryChannels](16)
     )
-    venue_facts: Queue[VenueFact] = field(default_factory=lambda: Queue[VenueFact](1024))
+    venue_facts: Queue[VenueFact | PastFact] = field(
+        default_factory=lambda: Queue[VenueFact | PastFact](1024)
+    )
 
     def queues(self) -> dict[str, Queue[Any]]:
         """The queues by name, for their depth on the status page and for closing."""

@@ -88,7 +88,7 @@ async def _of_another(place: Installation, account: str) -> bool:
 
 
 def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
-    """Ten entries of GET /status; what is unknown is a dash."""
+    """Ten entries of GET /status, and one more after a restore; what is unknown is a dash."""
     now = said["now"]
     host_seconds = _between(said["started_at"], now) / said["clock_speed"]
     yield _line(
@@ -127,6 +127,8 @@ def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
         "tasks", f"{len(tasks)}, {restarts} restarts" + (f"; not running: {', '.join(down)}" if down else "")
     )
     yield _line("alerts", _alerts(said.get("alerts") or {}))
+    if restored := (said.get("backups") or {}).get("restored"):
+        yield _line("restore", f"{restored['at']}: {restored['sentence']}")
 
 
 def _alerts(said: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ from recio.recording.decode import RECORDING
 from recio.recording.encode import Encoder
 from recio.recording.instants import instant_of
 from recio.recording.segments import Segments
-from recio.rules.decision.strategy import Strategy, named_by_config
+from recio.rules.decision.strategy import Strategy, named_by_config, of_the_forgotten
 from recio.settings.config import Config
 from recio.settings.strategies import Stage
 from recio.supervisor import HealthByTask, Run
@@ -279,6 +279,7 @@ def _of_the_account(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
                 open_trades=wires.open_trades,
                 venue_facts=wires.venue_facts,
                 account=wires.account,
+                forgotten_strategy=of_the_forgotten(daemon.strategies),
             ).run,
         ),
         (

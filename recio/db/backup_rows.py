@@ -6,6 +6,7 @@ import secrets
 from datetime import datetime
 from decimal import Decimal
 
+from recio.db import bringing_in
 from recio.db.connection import Connection
 from recio.db.wal_stream import GONE, SLOT
 from recio.messages.backups import BackupsSeen, StreamCopySeen, StreamSeen, Tried
@@ -62,6 +63,7 @@ async def seen(connection: Connection) -> BackupsSeen:
     """What became of the newest backups and drills, and how the server has the stream."""
     row = await connection.fetchrow(_SEEN, SLOT, GONE)
     assert row is not None
+    restored = await bringing_in.newest(connection)
     return BackupsSeen(
         asked_at=row["asked_at"],
         since=row["since"],
@@ -71,6 +73,7 @@ async def seen(connection: Connection) -> BackupsSeen:
         drill=Tried(good_at=row["drill_at"], failed_at=row["drill_failed_at"], why=row["drill_why"] or ""),
         rto_seconds=row["rto_seconds"],
         rpo_seconds=row["rpo_seconds"],
+        brought_in=restored,
         stream=None
         if row["is_received"] is None
         else StreamSeen(

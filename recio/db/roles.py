@@ -24,6 +24,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "audit_checkpoints": _ADD,
     "audit_log": _ADD,
     "backups": _ADD,
+    "brought_in": _COUNT,
     "cash_agreement": _COUNT,
     "cash_movements": _ADD,
     "day_figures": _COUNT,

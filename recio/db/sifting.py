@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import asyncpg
 
@@ -44,6 +45,20 @@ async def forgotten(pool: asyncpg.Pool[asyncpg.Record], ours: Iterable[Forgotten
         return {}
     async with transaction(pool) as connection:
         return {name: seen[name] for name in await orders.without_row(connection, seen)}
+
+
+async def backfill_from(pool: asyncpg.Pool[asyncpg.Record]) -> datetime | None:
+    """From when the venue's fills and orders must be read again after a start; None = never ordered."""
+    async with transaction(pool) as connection:
+        return await orders.backfill_from(connection)
+
+
+async def past_without_row(
+    pool: asyncpg.Pool[asyncpg.Record], ours: Iterable[ClientOrderId]
+) -> frozenset[ClientOrderId]:
+    """Which of these orders of earlier tags a restored database has forgotten."""
+    async with transaction(pool) as connection:
+        return frozenset(await orders.without_row(connection, ours))
 
 
 async def contradicted(pool: asyncpg.Pool[asyncpg.Record], ours: Iterable[OrderSeen]) -> set[ClientOrderId]:

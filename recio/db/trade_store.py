@@ -147,6 +147,7 @@ def _refused(row: Record) -> Refused:
     reasons = {
         "switch": f"entry was switched off by {row['sentence']}",
         "halt": f"halted: {row['sentence']}",
+        "restore": "what the restored backup had forgotten is not brought in yet",
         "one trade per market": "a live trade is on this market",
     }
     return Refused(

@@ -11,7 +11,6 @@ import anyio
 from recio.clock import Clock
 from recio.kalshi import account
 from recio.kalshi.answers import Round
-from recio.kalshi.historical import OLD_ORDERS
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.settlements import SETTLEMENTS
 from recio.messages.account import ForgottenOrder, OrderSeen, PositionDifference
@@ -19,7 +18,7 @@ from recio.messages.orders import OpenTrades
 from recio.rules.account.reconcile import MarketLedger, Suspicion, compare, suspected
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.texts import counted
-from recio.units import ClientOrderId, Money, Ticker, money_decimal
+from recio.units import Money, Ticker, money_decimal
 
 SIGN_OF_LIFE = 1.0
 """Host seconds."""
@@ -128,11 +127,6 @@ def may_be_forgotten(
             ticker = each.ticker if isinstance(each, OrderSeen) else each.resting.ticker
             rests = each.remaining > 0 if isinstance(each, OrderSeen) else True
             yield ForgottenOrder(client_order_id=each.client_order_id, ticker=ticker, rests=rests)
-
-
-def may_be_listed(rest: KalshiRest, name: ClientOrderId) -> bool:
-    """Whether a row of a list of orders that could not be read may be about this one."""
-    return any(rest.set_aside.may_name(rows, name) for rows in (account.ORDERS, OLD_ORDERS))
 
 
 def manual_orders(

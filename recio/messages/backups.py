@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from recio.messages.past_account import BroughtIn
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
@@ -60,3 +62,5 @@ class BackupsSeen:
     """None: no stream was ever begun."""
     copy: StreamCopySeen | None = None
     """None: the stream was never sent to a bucket."""
+    brought_in: BroughtIn | None = None
+    """Of the newest restore; None: this database was never restored."""

@@ -7,7 +7,7 @@ makes the account older and ends nothing; what the venue's socket says of closes
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,8 +17,9 @@ import asyncpg
 
 from recio.bells import woken_by
 from recio.clock import Clock
+from recio.comparing.absences import Absences
+from recio.comparing.restored import OVERLAP, SENTENCE, Restored, restored
 from recio.db import cash, sifting
-from recio.db import orders as order_rows
 from recio.db import trades as trade_rows
 from recio.db.connection import transaction
 from recio.kalshi import account, account_limits, cash_movements
@@ -30,13 +31,11 @@ from recio.kalshi.account_figures import (
     is_quiet,
     manual_orders,
     may_be_forgotten,
-    may_be_listed,
     read_as_of,
     read_figures,
     sentence_of,
     suspects_after,
     unsettled,
-    venue_ahead_at_most,
     wait_telling,
 )
 from recio.kalshi.answers import Round
@@ -48,18 +47,17 @@ from recio.messages.account import (
     AccountView,
     CloseMoved,
     FillSeen,
-    OrderProvenAbsent,
     OrderSeen,
     PositionDifference,
     SettlementSeen,
     VenueFact,
 )
 from recio.messages.markets import Listings, MarketBoard
-from recio.messages.orders import OpenTrades, OrderView
+from recio.messages.orders import OpenTrades
+from recio.messages.past_account import PastFact
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.account.market_facts import untold
 from recio.rules.account.reconcile import (
-    Absence,
     MarketLedger,
     Suspicion,
     absence_margin,
@@ -68,9 +66,9 @@ from recio.rules.account.reconcile import (
     made_externally,
     may_be_of,
     overdue,
-    rows_since,
 )
 from recio.rules.market.market_board import traded_shard
+from recio.settings.strategies import DEFAULT
 from recio.settings.venue import KalshiSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
@@ -86,18 +84,14 @@ SETTLED_LAG = 30.0
 """Host seconds by which the list of settlements may lag behind the socket."""
 CORRECTED_WITHIN = timedelta(hours=24)
 """Market time for which the venue's settlements are read again, because it may correct them."""
-OVERLAP = timedelta(minutes=10)
-"""Market time by which each read of fills and settlements reaches behind the one before."""
 
 
 @dataclass(slots=True)
 class _Memory:
     """What this run has learnt; gone with it."""
 
+    absences: Absences
     since: datetime | None = None
-    absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
-    rows_since: Mapping[ClientOrderId, float] | None = None
-    """Of each order without a proven end, by the event loop's clock; None while nobody looked."""
     cash: cash.Compared = field(default_factory=cash.Compared)
     moves: cash_movements.Movements = field(default_factory=cash_movements.Movements)
     is_locked: bool | None = None
@@ -114,6 +108,8 @@ class _Memory:
     round: Round = field(default_factory=lambda: Round("account"))
     sentence: str = "compares for the first time"
     look_now: anyio.Event = field(default_factory=anyio.Event)
+    restored: Restored | None = None
+    """What the backup forgot is to be brought in before anything is compared, and before any settlement is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +125,17 @@ class AccountSync:
     board: Reads[MarketBoard]
     listings: Reads[Listings]
     open_trades: Reads[OpenTrades]
-    venue_facts: Sends[VenueFact]
+    venue_facts: Sends[VenueFact | PastFact]
     account: Writes[AccountView]
+    forgotten_strategy: str = DEFAULT
+    """By whose rules a trade is sold that a restored backup had forgotten."""
 
     async def run(self, say: Say) -> None:
-        memory = _Memory(since=await self._first_since())
+        arrives = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
+        memory = _Memory(
+            absences=Absences(rest=self.rest, clock=self.clock, arrives_within=arrives),
+            since=(await sifting.backfill_from(self.pool) or self.clock.utc()) - OVERLAP,
+        )
         reached(CrashPoint.BACKFILL_KNOWN)
         limits = Round("limits of the account")
         is_learnt = await account_limits.is_learnt(self.rest, limits)
@@ -142,6 +144,11 @@ class AccountSync:
             say("waits for the rows to be read")
             with anyio.move_on_after(CYCLE):
                 await self.open_trades.newer_than(0)
+        memory.restored = await restored(
+            self.pool, self.rest, self.tag, self.forgotten_strategy, self.clock.utc()
+        )
+        if memory.restored is not None:
+            memory.since, memory.sentence = memory.restored.reads.since, SENTENCE
         async with anyio.create_task_group() as group:
             group.start_soon(self._listen, memory)
             group.start_soon(self._follow_markets, memory)
@@ -173,9 +180,7 @@ class AccountSync:
         with woken_by(self.open_trades, self.listings) as bell:
             while True:
                 trades, listings = self.open_trades.get(), self.listings.get()
-                orders = trades.orders if trades else ()
-                now = (self.clock.utc(), anyio.current_time(), self.clock.speed)
-                memory.rows_since = rows_since(memory.rows_since, orders, *now)
+                memory.absences.look(trades.orders if trades else ())
                 for trade in trades.trades if trades else ():
                     for fact in () if listings is None else untold(trade, listings):
                         if isinstance(fact, CloseMoved) or self._must_believe(fact, memory):
@@ -184,9 +189,9 @@ class AccountSync:
 
     def _must_believe(self, settled: SettlementSeen, memory: _Memory) -> bool:
         """The settlements' own list comes with positions and balance that agree with it: while it can be read it has
-        the first word."""
+        the first word. What a restored backup forgot comes before any."""
         age = (self.clock.utc() - settled.settled_at).total_seconds() / self.clock.speed
-        return memory.round.failed > 0 or age > SETTLED_LAG
+        return memory.restored is None and (memory.round.failed > 0 or age > SETTLED_LAG)
 
     async def _compare_forever(self, memory: _Memory, say: Say) -> None:
         while True:
@@ -197,7 +202,7 @@ class AccountSync:
                 memory.sentence = f"{fault}; comparisons before: {memory.compared}"
                 with anyio.move_on_after(memory.round.wait):
                     await wait_telling(lambda: say(memory.sentence))
-            elif self._in_a_hurry():
+            elif memory.restored is not None or self._in_a_hurry():
                 await anyio.sleep(HURRY)
             else:
                 with anyio.move_on_after(self.venue.reconcile_every_seconds):
@@ -231,6 +236,10 @@ class AccountSync:
         reached(CrashPoint.COMPARISON_BEGUN)
         as_of = await read_as_of(self.rest, memory.round, lambda: say(memory.sentence))
         await self._tell_facts(trades, as_of, memory, say)
+        if memory.restored is not None:
+            await self._bring_in(memory.restored, as_of, memory, say)
+            return
+        await self._tell_settlements(memory, say)
         shard, known, told = traded_shard(self.board.get()), memory.is_locked, lambda: say(memory.sentence)
         figures = await read_figures(self.rest, self.clock, memory.round, told, as_of, shard, known)
         memory.is_locked = known if figures is None else figures.is_locked
@@ -249,7 +258,7 @@ class AccountSync:
     async def _tell_facts(
         self, trades: OpenTrades, as_of: datetime | None, memory: _Memory, say: Say
     ) -> None:
-        """Fills, orders and settlements: none of them waits for another read to succeed."""
+        """Fills and orders: none of them waits for another read to succeed."""
         fills = await memory.round.ask(account.fills(self.rest, memory.since))
         reached(CrashPoint.FILLS_READ)
         for fill in await sifting.unrecorded_fills(self.pool, fills or ()):
@@ -258,22 +267,33 @@ class AccountSync:
         await self._resolve(trades, as_of, memory)
         reached(CrashPoint.ORDERS_RESOLVED)
         say(memory.sentence)
+
+    async def _bring_in(self, restored: Restored, as_of: datetime | None, memory: _Memory, say: Say) -> None:
+        """A settlement waits for the orders of its market that the backup forgot: what was sold is not paid out."""
+        found = await restored.tell_orders(memory.round, self.venue_facts.send)
+        if found is None:
+            return
+        say(memory.sentence)
+        await self._tell_settlements(memory, say, {each.seen.ticker for each in found.orders})
+        await restored.tell_end(found, memory.round, as_of, memory.absences.margin, self.venue_facts.send)
+        memory.restored = None if await restored.is_brought_in(self.venue_facts.finished) else restored
+
+    async def _tell_settlements(
+        self, memory: _Memory, say: Say, but_of: Collection[Ticker] = frozenset()
+    ) -> None:
         since = None if memory.since is None else memory.since - CORRECTED_WITHIN
         settlements = await memory.round.ask(read_settlements(self.rest, since, memory.exact))
         memory.round.miss(memory.exact.waiting)
         reached(CrashPoint.SETTLEMENTS_READ)
-        for settlement in await sifting.unrecorded_settlements(self.pool, settlements or ()):
+        told = [each for each in settlements or () if each.ticker not in but_of]
+        for settlement in await sifting.unrecorded_settlements(self.pool, told):
             await self.venue_facts.send(settlement)
             reached(CrashPoint.SETTLEMENT_SENT)
             say(memory.sentence)
 
     async def _resolve(self, trades: OpenTrades, as_of: datetime | None, memory: _Memory) -> None:
         """Find every unknown order at the venue, or prove that it is not there."""
-        unresolved = [order for order in trades.orders if order.state in UNPROVEN]
-        memory.absences = {
-            order.client_order_id: memory.absences.get(order.client_order_id, Absence())
-            for order in unresolved
-        }
+        memory.absences.keep(each.client_order_id for each in trades.orders if each.state in UNPROVEN)
         if not trades.orders and memory.compared and not memory.must_list:
             return
         # Rows have our time, which may be ahead: the list is read from no later than the venue's present.
@@ -286,39 +306,16 @@ class AccountSync:
         if listed is None:
             return
         ours = [each for each in listed if self._is_ours(each)]
-        memory.unrecorded |= await sifting.forgotten(self.pool, may_be_forgotten(ours, self._is_ours))
+        if memory.restored is None:
+            memory.unrecorded |= await sifting.forgotten(self.pool, may_be_forgotten(ours, self._is_ours))
         memory.contradicted |= await sifting.contradicted(self.pool, ours)
         memory.must_list = False
         for seen in await sifting.news_of_orders(self.pool, ours, trades.orders):
             await self.venue_facts.send(seen)
             reached(CrashPoint.ORDER_SENT)
         if as_of is not None:
-            await self._prove_absent(unresolved, {seen.client_order_id for seen in listed}, as_of, memory)
-
-    async def _prove_absent(
-        self,
-        unresolved: Iterable[OrderView],
-        found: Collection[ClientOrderId | None],
-        as_of: datetime,
-        memory: _Memory,
-    ) -> None:
-        if self.rest.venue_clock.offset is None or memory.rows_since is None:
-            return  # what the venue's time says of ours is not known, or since when the rows have been there
-        margin = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
-        # The row has our time and the read the venue's: a venue that is ahead reads as newer than it is.
-        margin += venue_ahead_at_most(self.rest)
-        now, seconds = self.clock.utc(), anyio.current_time()
-        for name in (each.client_order_id for each in unresolved):
-            may_be_there = name in found or may_be_listed(self.rest, name)
-            there_for = (seconds - memory.rows_since.get(name, seconds)) * self.clock.speed
-            sent_by = now - timedelta(seconds=there_for) + margin
-            before = memory.absences[name]
-            memory.absences[name] = before.after(found=may_be_there, as_of=as_of, sent_by=sent_by)
-            if memory.absences[name].proven:
-                proof = f"not listed in two complete reads, the last as of {as_of.isoformat()}"
-                reached(CrashPoint.ABSENCE_PROVEN)
-                await self.venue_facts.send(OrderProvenAbsent(client_order_id=name, proof=proof))
-                reached(CrashPoint.ABSENCE_SENT)
+            found = {seen.client_order_id for seen in listed}
+            await memory.absences.prove(found, as_of, self.venue_facts.send)
 
     async def _publish(self, memory: _Memory, trades: OpenTrades, figures: Figures, say: Say) -> None:
         held, manual = figures.positions.quantities, manual_orders(figures, self._is_ours)
@@ -394,7 +391,3 @@ class AccountSync:
 
     def _is_ours(self, seen: OrderSeen | account.RestingOrder) -> bool:
         return is_ours(seen.client_order_id, self.tag, self.open_trades.get())
-
-    async def _first_since(self) -> datetime:
-        async with transaction(self.pool) as connection:
-            return (await order_rows.backfill_from(connection) or self.clock.utc()) - OVERLAP

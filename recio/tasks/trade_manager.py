@@ -17,10 +17,11 @@ import anyio
 import asyncpg
 import structlog
 
+from recio import trade_log
 from recio.bells import stand_aside
 from recio.clock import Clock
-from recio.db import held_rows, orders, settle_requests, trade_store
-from recio.db.connection import single_statement, transaction
+from recio.db import bringing_in, held_rows, orders, settle_requests, trade_store
+from recio.db.connection import Connection, single_statement, transaction
 from recio.db.own_connection import OwnConnection, own_connection
 from recio.errors import ExitCode, Fatal, Transient, said_of_a_fault
 from recio.measurements import Measurements
@@ -29,6 +30,7 @@ from recio.messages.controls import SettleRequest
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
+from recio.messages.past_account import PastFact
 from recio.rules.account import risk
 from recio.rules.account.held import Held, apply, differences, shown
 from recio.rules.market.quotes import ask_on
@@ -36,7 +38,7 @@ from recio.settings.risk import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.test_hooks.freeze_points import Task, cycle_of
-from recio.units import Money, money_decimal, price_text, quantity_text
+from recio.units import Money, price_text, quantity_text
 from recio.wires import Reads, Receives, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -76,7 +78,7 @@ class TradeManager:
     open_intents: Receives[OpenIntent]
     close_intents: Receives[CloseIntent]
     outcomes: Receives[OrderOutcome]
-    venue_facts: Receives[VenueFact]
+    venue_facts: Receives[VenueFact | PastFact]
     open_trades: Writes[OpenTrades]
     orders: Sends[PlaceOrder]
     budgets: Mapping[str, Money] = field(default_factory=dict[str, Money])
@@ -86,10 +88,11 @@ class TradeManager:
     async def run(self, say: Say) -> None:
         async with own_connection(self.pool) as own:
             await own.prepare(held_rows.LOAD, trade_store.PLACE_ENTRY, trade_store.PLACE_EXIT)
+            await bringing_in.begin(own, self.clock.utc())
             memory = _Memory(own=own, held=await held_rows.load(own, self.clock.utc()))
             self._publish(memory, say, "read its rows")
             reached(CrashPoint.ROWS_READ_AT_START)
-            _tell_what_was_left(memory.held)
+            trade_log.tell_what_was_left(memory.held)
             reached(CrashPoint.LEFT_OVERS_TOLD)
             for intents in (self.close_intents, self.open_intents):
                 intents.begin_anew()  # or exit would wait for ever for what died in the hands of the run before
@@ -208,7 +211,7 @@ class TradeManager:
             why=asked.why,
             sentence=answer.sentence,
         )
-        _report(changes)
+        trade_log.report(changes)
         return answer.sentence
 
     async def _open(self, intent: OpenIntent, memory: _Memory) -> str:
@@ -232,7 +235,7 @@ class TradeManager:
             memory.own, self.writer, approved, self.clock.utc(), self._deadline()
         )
         if isinstance(placed, trade_store.Refused):
-            return _refused(placed, approved.intent)
+            return trade_log.refused(placed, approved.intent)
         reached(CrashPoint.ENTRY_COMMITTED)
         return await self._send(placed, approved.intent.decided_at, memory)
 
@@ -287,14 +290,14 @@ class TradeManager:
             reached(CrashPoint.OUTCOME_BEFORE_COMMIT)
         reached(CrashPoint.OUTCOME_COMMITTED)
         apply(memory.held, changes.written)
-        _report(changes)
+        trade_log.report(changes)
         return f"recorded what came of {outcome.client_order_id}"
 
-    async def _fact(self, fact: VenueFact, memory: _Memory) -> str:
+    async def _fact(self, fact: VenueFact | PastFact, memory: _Memory) -> str:
         reached(CrashPoint.FACT_TAKEN)
         async with memory.own.transaction() as connection:
             reached(CrashPoint.FACT_BEGUN)
-            changes = await trade_store.record_fact(connection, fact, self.clock.utc())
+            changes = await self._recorded(connection, fact)
             if isinstance(fact, OrderProvenAbsent):
                 reached(CrashPoint.ABSENCE_BEFORE_COMMIT)
             reached(CrashPoint.FACT_BEFORE_COMMIT)
@@ -315,8 +318,13 @@ class TradeManager:
         if isinstance(fact, SettlementSeen) and changes.is_new:
             reached(CrashPoint.SETTLEMENT_COMMITTED)
             log.info("settlement", ticker=fact.ticker, result=fact.word, value=price_text(fact.yes_value))
-        _report(changes)
+        trade_log.report(changes)
         return ""
+
+    async def _recorded(self, connection: Connection, fact: VenueFact | PastFact) -> trade_store.Changes:
+        if isinstance(fact, PastFact):
+            return await bringing_in.record(connection, self.writer, fact, self.clock.utc())
+        return await trade_store.record_fact(connection, fact, self.clock.utc())
 
     def _deadline(self) -> timedelta:
         return timedelta(seconds=self.limits.max_send_delay_seconds)
@@ -344,56 +352,9 @@ class TradeManager:
         reached(CrashPoint.UNANSWERED_COMMITTED)
 
 
-def _tell_what_was_left(held: Held) -> None:
-    """After a restart: what an earlier run left open, and what of it has no proven end."""
-    if held.trades or held.orders:
-        markets = sorted({each.ticker for each in (*held.trades.values(), *held.orders.values())})
-        log.info("found open", trades=list(held.trades), unproven=list(held.orders), tickers=markets)
-
-
-def _refused(by: trade_store.Refused, intent: OpenIntent) -> str:
-    if by.limit in ("halt", "switch"):
-        log.warning("entry refused", ticker=intent.ticker, limit=by.limit, reason=by.reason)
-    else:
-        # The second lock held where the first did not: loud, because the first should have.
-        log.error("entry refused by the database", ticker=intent.ticker, limit=by.limit, why=by.reason)
-    return f"refused an entry: {by.reason}"
-
-
 async def _within_limit(work: Awaitable[str]) -> str:
     try:
         with anyio.fail_after(WORK_LIMIT):
             return await work
     except TimeoutError as error:
         raise Transient(f"the database did not answer within {WORK_LIMIT:g} s") from error
-
-
-def _report(changes: trade_store.Changes) -> None:
-    if changes.order_note:
-        order = changes.written.order
-        log.info(
-            "order ended",
-            order=changes.client_order_id,
-            ticker=None if order is None else order.ticker,
-            sentence=changes.order_note,
-        )
-    for trade in changes.ended:
-        log.info(
-            "trade ended",
-            trade=trade.trade_id,
-            ticker=trade.ticker,
-            side=trade.side.value,
-            by=trade.ended_by,
-            quantity=quantity_text(trade.entry_quantity),
-            pnl=f"{money_decimal(trade.pnl):+.4f}",
-        )
-    for trade in changes.opened:
-        log.info(
-            "trade open",
-            trade=trade.trade_id,
-            ticker=trade.ticker,
-            side=trade.side.value,
-            quantity=quantity_text(trade.held),
-            cost=f"{money_decimal(trade.entry_cost):.4f}",
-            fees=f"{money_decimal(trade.fees):.4f}",
-        )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from recio.messages.backups import BackupsSeen, Tried
+from recio.rules.account.forgotten import told
 from recio.rules.alerts.alarms import backup_alarms
 from recio.settings.config import Config
 from recio.times import time_text
@@ -37,6 +38,13 @@ def backup_rows(seen: BackupsSeen | None, config: Config) -> dict[str, Any] | No
             else round((seen.asked_at - seen.copy.reaches_at).total_seconds(), 1),
             "waiting_files": seen.copy.waiting,
             "failed": seen.copy.why or None,
+        },
+        "restored": None
+        if seen.brought_in is None
+        else {
+            "at": time_text(seen.brought_in.restored_at),
+            "done": seen.brought_in.finished_at is not None,
+            "sentence": told(seen.brought_in),
         },
         "problems": [each.sentence for each in backup_alarms(seen, config)],
     }

@@ -96,7 +96,7 @@ function showAlerts(status) {
 const ago = (hours) => (unknown(hours) ? "never" : hours < 72 ? `${hours.toFixed(1)} hours ago` : `${Math.round(hours / 24)} days ago`);
 
 function showBackups(known) {
-  const said = known && [`last backup ${ago(known.last_backup.age_hours)}`, `last restored and proven ${ago(known.last_drill.age_hours)}`, ...(known.stream_copy ? [`a lost machine loses ${known.stream_copy.behind_seconds === null ? "all since that backup" : `at most the last ${Math.ceil(known.stream_copy.behind_seconds)} s`}`] : [])];
+  const said = known && [`last backup ${ago(known.last_backup.age_hours)}`, `last restored and proven ${ago(known.last_drill.age_hours)}`, ...(known.stream_copy ? [`a lost machine loses ${known.stream_copy.behind_seconds === null ? "all since that backup" : `at most the last ${Math.ceil(known.stream_copy.behind_seconds)} s`}`] : []), ...(known.restored ? [`restored ${utc(known.restored.at)}: ${known.restored.sentence}`] : [])];
   put($("backups"), said ? [...said, ...known.problems.map((each) => "\u26a0 " + each)].join("; ") : "not read yet");
   dress($("backups"), known?.problems.length ? "beside bad" : "beside");
 }

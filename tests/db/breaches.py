@@ -152,6 +152,10 @@ GOOD: dict[str, Row] = {
     "restores": {
         "restore_id": 1, "place": "p", "target": None, "newest_at": T, "restored_at": T, "old_tag": "a", "new_tag": "b",
     },
+    "brought_in": {
+        "restore_id": 1, "begun_at": T, "finished_at": LATER, "read_from": T, "after_transaction": 0, "orders": 1, "trades": 1,
+        "fills": 1, "settlements": 1, "left_out": [],
+    },
     "alerts": {
         "alert_id": "0" * 32, "cause": "c", "severity": "info", "sentence": "s", "resolution": "", "began_at": T, "told": 1,
         "told_at": LATER, "ended_at": None, "acknowledged_by": "",
@@ -381,10 +385,18 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "drills_rto_seconds_check": ("drills", {"rto_seconds": -1}),
     "restores_check": ("restores", {"new_tag": "a"}),
     "restores_place_check": ("restores", {"place": ""}),
+    "brought_in_after_transaction_check": ("brought_in", {"after_transaction": -1}),
+    "brought_in_trades_check": ("brought_in", {"trades": -1}),
+    "brought_in_fills_check": ("brought_in", {"fills": -1}),
+    "brought_in_settlements_check": ("brought_in", {"settlements": -1}),
+    "brought_in_ends_after_it_began": ("brought_in", {"begun_at": LATER, "finished_at": T}),
+    "brought_in_trades_are_of_orders": ("brought_in", {"trades": 2}),
+    "brought_in_is_counted_at_its_end": ("brought_in", {"finished_at": None}),
 }
 """By the name of a check: its table, and what makes the good row a breach of it."""
 
 REFERENCES: dict[str, tuple[str, Row]] = {
+    "brought_in_restore_id_fkey": ("brought_in", {"restore_id": -1}),
     "orders_fencing_fkey": ("orders", {"fencing": -1}),
     "orders_trade_id_fkey": ("orders", {"trade_id": -1}),
     "halt_verifications_halt_id_fkey": ("halt_verifications", {"halt_id": -1}),
@@ -496,6 +508,7 @@ MAY_BE_EMPTY: dict[str, set[str]] = {
     "stream_copies": {"reaches_at"},
     "drills": {"rpo_seconds"},
     "restores": {"target", "newest_at"},
+    "brought_in": {"finished_at"},
     "parity_days": {"span_low", "span_high"},
     "alerts": {"ended_at"},
     "alert_deliveries": {"done_at"},

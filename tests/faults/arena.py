@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -21,6 +22,7 @@ import anyio
 import anyio.to_thread
 import asyncpg
 
+from recio.db import backup_rows
 from recio.db.embedded import SUPERUSER, EmbeddedServer
 from recio.test_hooks.crash_points import VARIABLE, CrashPoint
 from tests.conftest import unused_port
@@ -192,6 +194,33 @@ class Arena:
 
     def connection(self, database: str | None = None) -> Any:
         return _connected(self.server.dsn(database or self.name))
+
+    async def copy_rows(self) -> None:
+        """As a backup has them; no daemon runs."""
+        await self._without_connections()
+        async with self.connection("postgres") as connection:
+            await connection.execute(f'CREATE DATABASE "{self._copy}" TEMPLATE "{self.name}"')
+
+    async def bring_copy_back(self) -> None:
+        """As a restore does; what was written since the copy is gone."""
+        await self._without_connections()
+        async with self.connection("postgres") as connection:
+            await connection.execute(f'DROP DATABASE "{self.name}" WITH (FORCE)')
+            await connection.execute(f'ALTER DATABASE "{self._copy}" RENAME TO "{self.name}"')
+        async with self.connection() as connection, connection.transaction():
+            newest = await connection.fetchval("SELECT at FROM audit_log ORDER BY seq DESC LIMIT 1")
+            await backup_rows.begin_anew(connection, "a copy", None, newest, datetime.now(UTC))
+
+    @property
+    def _copy(self) -> str:
+        return f"{self.name}-copy"
+
+    async def _without_connections(self) -> None:
+        """A daemon that was killed leaves sessions that end a moment later."""
+        async with self.connection("postgres") as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", self.name
+            )
 
     async def rows(self) -> Rows:
         async with self.connection() as connection:

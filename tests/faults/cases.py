@@ -27,6 +27,8 @@ class Doing(StrEnum):
     """Asked to stop (SIGTERM) once an order has been placed."""
     STARTING = "starting"
     """Started after a run that the trouble met and that died without knowing what became of its order."""
+    RESTORING = "restoring"
+    """Started on a copy of its rows that is older than some of its orders."""
 
 
 class When(StrEnum):
@@ -151,6 +153,7 @@ _READ = tuple(P(n) for n in (84, 85, 86, 87, 88, 89, 90, 97, 98, 99))
 _FOUND = (P.ORDER_SENT,)
 _START = tuple(P(n) for n in range(110, 121))
 _STOP = tuple(P(n) for n in range(130, 139))
+_RESTORE = tuple(P(n) for n in (74, 75, 100, 101))
 
 _TURNING = (*_INTENT, *_EXIT, *_COMMAND, *_OUTCOME)
 _EVERYWHERE = (NOTHING, DATABASE_CUT)
@@ -179,6 +182,7 @@ _SITUATIONS: tuple[
     (_START, Doing.STARTING, (), ONCE, (*_EVERYWHERE[:1], *ON_ORDERS)),
     (_STOP, Doing.STOPPING, (), ONCE, (*_EVERYWHERE, *ON_ORDERS)),
     (_BY_HAND, Doing.SETTLING, (SETTLES_LATE,), ONCE, (*_EVERYWHERE, *ON_READS)),
+    (_RESTORE, Doing.RESTORING, (), ONCE, (NOTHING, *ON_READS)),
 )
 
 

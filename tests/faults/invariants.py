@@ -269,6 +269,8 @@ def _halted(rows: Rows) -> Iterator[str]:
 def _fresh(rows: Rows, bounds: Bounds) -> Iterator[str]:
     for trade in rows.trades:
         inputs = json.loads(trade["inputs"]) if isinstance(trade["inputs"], str) else trade["inputs"]
+        if not inputs:
+            continue  # brought in after a restore: what its decision saw is lost
         age = (trade["opened_at"] - datetime.fromisoformat(inputs["price_at"])).total_seconds()
         if age > bounds.price_age:
             yield f"I7 trade {trade['trade_id']} was decided on a price {age:.1f} s old"
@@ -297,6 +299,8 @@ def _repeatable(rows: Rows) -> Iterator[str]:
     """The recorded inputs of each entry lead to the recorded probability and edge again."""
     for trade in rows.trades:
         inputs = json.loads(trade["inputs"]) if isinstance(trade["inputs"], str) else trade["inputs"]
+        if not inputs:
+            continue  # as above
         market, probability = rows.markets[trade["ticker"]], float(inputs["probability"])
         seen = forecast(
             ClosingMinute(

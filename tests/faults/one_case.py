@@ -77,7 +77,22 @@ async def _lived_and_died(arena: Arena, case: Case, passing: int) -> str:
         rejections = await _until_dead(arena, case, (CrashPoint.OUTCOME_MADE, 1))
         if rejections:
             return rejections
+    if case.doing is Doing.RESTORING:
+        rejections = await _restored(arena, case)
+        if rejections:
+            return rejections
     return await _until_dead(arena, case, (case.point, passing))
+
+
+async def _restored(arena: Arena, case: Case) -> str:
+    """Rows that are older than the last orders at the venue; why there are none, or nothing."""
+    rejections = await _until_dead(arena, case, (CrashPoint.OUTCOME_COMMITTED, 1))
+    if rejections:
+        return rejections
+    await arena.copy_rows()
+    rejections = await _until_dead(arena, case, (CrashPoint.OUTCOME_MADE, 3))
+    await arena.bring_copy_back()
+    return rejections
 
 
 async def _until_dead(arena: Arena, case: Case, crash_at: tuple[CrashPoint, int]) -> str:

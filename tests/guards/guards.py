@@ -620,16 +620,16 @@ HALTS = (
 LATE_WORDS = (
     _guard(
         "absence is proven by the venue's clock, with its lead",
-        "recio/tasks/account_sync.py",
-        "        margin += venue_ahead_at_most(self.rest)\n",
-        "",
+        "recio/comparing/absences.py",
+        "return self.arrives_within + venue_ahead_at_most(self.rest)",
+        "return self.arrives_within",
         "tests/tasks/test_account_comparison.py",
     ),
     _guard(
         "absence: an order may arrive for as long after its row is there, however old what stands in it is",
-        "recio/tasks/account_sync.py",
-        "sent_by = now - timedelta(seconds=there_for) + margin",
-        "sent_by = next(each.created_at for each in unresolved if each.client_order_id == name) + margin",
+        "recio/rules/account/reconcile.py",
+        "        if before is None\n",
+        "        if True\n",
         "tests/tasks/test_account_comparison.py",
     ),
     _guard(
@@ -641,9 +641,9 @@ LATE_WORDS = (
     ),
     _guard(
         "absence: a clock that is set forward makes no order older",
-        "recio/tasks/account_sync.py",
-        "sent_by = now - timedelta(seconds=there_for) + margin",
-        "sent_by = now.fromtimestamp(memory.rows_since.get(name, seconds), now.tzinfo) + margin",
+        "recio/comparing/absences.py",
+        "return clock.utc() - there_for + self.margin",
+        "return datetime.fromtimestamp(since.get(name, now), clock.utc().tzinfo) + self.margin",
         "tests/tasks/test_account_comparison.py",
     ),
     _guard(
@@ -655,7 +655,7 @@ LATE_WORDS = (
     ),
     _guard(
         "a row that was set aside may be the order that is looked for",
-        "recio/tasks/account_sync.py",
+        "recio/comparing/absences.py",
         "found=may_be_there, as_of=as_of",
         "found=name in found, as_of=as_of",
         "tests/tasks/test_account_comparison.py",
@@ -1135,6 +1135,53 @@ PEOPLE = (
     ),
 )
 
+BROUGHT_IN = "tests/db/test_bringing_in.py"
+AFTER_A_RESTORE = "tests/tasks/test_asking_after_a_restore.py"
+RESTORED = (
+    _guard(
+        "nothing is bought before what a backup forgot is brought in",
+        "schema.sql",
+        "IF restore_to_bring_in() IS NOT NULL THEN",
+        "IF false THEN",
+        BROUGHT_IN,
+    ),
+    _guard(
+        "past the limits goes only what an earlier tag has ordered",
+        "schema.sql",
+        "        AND i.tag <> asked.tag AND",
+        "        AND",
+        BROUGHT_IN,
+    ),
+    _guard(
+        "a start in the middle asks as far back as the first did",
+        "recio/db/bringing_in.py",
+        "ON CONFLICT (restore_id) DO NOTHING RETURNING",
+        "ON CONFLICT (restore_id) DO UPDATE SET read_from = excluded.read_from RETURNING",
+        BROUGHT_IN,
+    ),
+    _guard(
+        "the end waits for an order whose market still moves",
+        "recio/db/bringing_in.py",
+        "SELECT EXISTS (SELECT FROM orders WHERE is_unfinished AND ticker = $1) OR",
+        "SELECT",
+        BROUGHT_IN,
+    ),
+    _guard(
+        "the end is told by reads that no earlier run can have sent anything after",
+        "recio/comparing/restored.py",
+        "as_of > self.begun_at + margin",
+        "True",
+        AFTER_A_RESTORE,
+    ),
+    _guard(
+        "a settlement waits for the forgotten orders of its market",
+        "recio/tasks/account_sync.py",
+        "if each.ticker not in but_of]",
+        "]",
+        AFTER_A_RESTORE,
+    ),
+)
+
 GUARDS = (
     *LOCKS,
     *DECISIONS,
@@ -1147,4 +1194,5 @@ GUARDS = (
     *FENCES,
     *DROPLET,
     *PEOPLE,
+    *RESTORED,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,8 +12,9 @@ import asyncpg
 import pytest
 
 from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
-from tests.stories.person import open_ticker, person
-from tests.stories.world import PATIENCE, World, a_world, until
+from recio.test_hooks.crash_points import VARIABLE
+from tests.stories.person import net, open_ticker, person
+from tests.stories.world import PATIENCE, World, a_world, books_agree, books_come_to_agree, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -71,11 +73,11 @@ def eager_to_sell(text: str) -> str:
 
 
 @pytest.mark.long
-async def test_an_order_that_the_backup_forgot_and_that_rests_is_cancelled_and_what_others_bought_is_named():
+async def test_an_order_that_the_backup_forgot_and_that_rests_is_cancelled_and_what_others_bought_is_held():
     with a_world() as world:
         world.speed = 3.0  # nothing closes before it is looked at
         await world.start_exchange("--window-seconds", "3600")
-        world.start_daemon(settings=an_hour_to_the_close)
+        world.start_daemon(settings=lambda text: buying_nothing(an_hour_to_the_close(text)))
         await until(lambda: world.events("cash agreed"))
         tag = (await world.rows("SELECT tag FROM identity"))[0]["tag"]
         recio(world, "backup", "--data-dir", "data", "--to", "backups")
@@ -95,7 +97,7 @@ async def test_an_order_that_the_backup_forgot_and_that_rests_is_cancelled_and_w
         person(world, "POST", "/portfolio/events/orders", forgotten)
         person(world, "POST", "/portfolio/events/orders", forgotten | filled)
         recio(world, "restore", "--from", "backups", "--into", "back")
-        start_on_restored(world)
+        start_on_restored(world, lambda text: buying_nothing(an_hour_to_the_close(text)))
         await until(
             lambda: [line for line in world.events("halt verified at the venue") if line["cancelled"] == 1]
         )
@@ -103,9 +105,10 @@ async def test_an_order_that_the_backup_forgot_and_that_rests_is_cancelled_and_w
         told = {line["cause"]: line["resolution"] for line in world.events("halted")}
         (resting,) = (each for each in told if "-999-entry-1 is at the venue and has no row" in each)
         assert "this halt cancels it" in told[resting]
-        (other,) = (each for each in told if "-998-entry-1 is at the venue and has no row" in each)
-        assert "such orders made on" in told[other]
-        assert forgotten["ticker"] in told[other]
+        assert not [each for each in told if "-998-" in each]
+        (opened,) = world.events("trade open")
+        assert (opened["ticker"], opened["quantity"]) == (forgotten["ticker"], "3.00")
+        assert "1 order, 1 trade made anew of them, 1 fill" in world.events("brought in")[0]["sentence"]
         assert world.stop() == 0
 
 
@@ -174,22 +177,25 @@ async def test_a_restored_daemon_learns_what_the_backup_forgot_and_trades_nothin
             while not forgotten <= known:
                 known = {row["fill_id"] for row in await rows(server, "SELECT fill_id FROM fills")}
             (tags,) = await rows(server, "SELECT old_tag, new_tag FROM restores")
-            # A difference that it cannot explain halts it, and then a person looks before it buys anything again.
-            recio(world, "resume", "--data-dir", "back", "--by", "me")
             await until(lambda: len(placed(world)) > len(before))
             after = placed(world)
             assert len(after) == len(set(after))
             new = after[len(before) :]
             assert all(f"-{tags['new_tag']}-" in each for each in new)
             assert all(f"-{tags['old_tag']}-" in each for each in before)
+            # All that was forgotten has its rows, and the settlements of it are booked.
+            assert set(before) <= {
+                row["client_order_id"] for row in await rows(server, "SELECT client_order_id FROM orders")
+            }
+            assert [line["cause"] for line in world.events("halted")] == []
             assert world.stop() == 0
         finally:
             await stop_embedded(server)
 
 
 @pytest.mark.long
-async def test_a_sale_that_the_backup_forgot_is_named_and_sells_nothing_twice():
-    """By its rows the restored daemon holds what was sold since, and tries to sell it again and again: nothing is there to be sold."""
+async def test_a_sale_that_the_backup_forgot_is_brought_in_and_sells_nothing_twice():
+    """By its rows the restored daemon holds what was sold since, and may try to sell it: nothing is there to be sold."""
     with a_world() as world:
         world.speed = 3.0  # nothing closes before it is looked at
         await world.start_exchange("--window-seconds", "3600")
@@ -198,14 +204,75 @@ async def test_a_sale_that_the_backup_forgot_is_named_and_sells_nothing_twice():
         recio(world, "backup", "--data-dir", "data", "--to", "backups")
         recio(world, "flatten", "--data-dir", "data", "--by", "Ann")
         assert world.stop() == 0
-        await stop_embedded(await world.server())
+        await destroy_and_restore(world)
         sold = fills(world)
-        recio(world, "restore", "--from", "backups", "--into", "back")
-        start_on_restored(world, eager_to_sell)
-        named = "without recio, which holds"
-        await until(lambda: [line for line in world.events("halted") if named in line["cause"]], 2 * PATIENCE)
+        world.start_daemon(settings=lambda text: buying_nothing(eager_to_sell(text)))
+        await until(lambda: world.events("brought in"), 2 * PATIENCE)
         assert fills(world) == sold
-        recio(
-            world, "statement", "--config", "recio.toml"
-        )  # whatever the row of the trade says, each cent is
+        assert await world.rows("SELECT FROM trades WHERE is_live") == []
+        assert [line["cause"] for line in world.events("halted")] == []
+        await books_come_to_agree(world)
+        recio(world, "statement", "--config", "recio.toml")  # each cent is there
+        assert world.stop() == 0
+
+
+def buying_nothing(text: str) -> str:
+    return text.replace("[entry]\nenabled = true", "[entry]\nenabled = false")
+
+
+async def destroy_and_restore(world: World) -> None:
+    await stop_embedded(await world.server())
+    shutil.rmtree(world.root / "data")
+    recio(world, "restore", "--from", "backups", "--into", "data")
+
+
+KILLED_AT = ("PAST_ORDERS_READ:1", "FORGOTTEN_ORDER_WRITTEN:2", "BRINGING_IN_BEFORE_COMMIT:1")
+
+
+@pytest.mark.long
+async def test_what_was_sold_and_bought_after_the_backup_is_there_after_three_kills_and_is_sold_by_its_stop():
+    with a_world() as world:
+        world.speed = 3.0  # nothing closes before it is looked at
+        await world.start_exchange("--window-seconds", "3600")
+        world.start_daemon(settings=an_hour_to_the_close)
+        await until(lambda: world.events("trade open"))
+        recio(world, "backup", "--data-dir", "data", "--to", "backups")
+        recio(world, "flatten", "--data-dir", "data", "--by", "Ann")
+        await until(lambda: world.events("trade ended"))
+        sold = len(world.events("trade open"))
+        recio(world, "resume", "--data-dir", "data", "--by", "Ann")
+        await until(lambda: len(world.events("trade open")) > sold)
+        world.kill()
+        await destroy_and_restore(world)
+        at_venue = {each["client_order_id"]: each for each in world.ledger()["orders"]}
+        for point in KILLED_AT:
+            world.surroundings[VARIABLE] = point
+            world.start_daemon(settings=lambda text: buying_nothing(an_hour_to_the_close(text)))
+            await until(lambda: world.daemon is not None and world.daemon.poll() is not None)
+            assert f"{point.partition(':')[0]} reached" in world.log()
+        del world.surroundings[VARIABLE]
+        world.start_daemon(settings=lambda text: buying_nothing(an_hour_to_the_close(text)))
+        await until(lambda: world.events("brought in"))
+        (done,) = await world.rows("SELECT * FROM brought_in")
+        assert done["finished_at"] is not None
+        assert done["left_out"] == []
+        await until(lambda: world.shows(bool))
+        await books_agree(world)
+        held = await world.rows(
+            "SELECT ticker, entry_quantity - exit_quantity AS held FROM trades WHERE is_live"
+        )
+        assert {row["ticker"]: row["held"] for row in held} == {
+            ticker: abs(net(world, ticker))
+            for ticker in {each["ticker"] for each in at_venue.values()}
+            if net(world, ticker)
+        }
+        assert held
+        assert world.stop() == 0
+        # Its stop looks after what was brought in.
+        world.start_daemon(settings=lambda text: buying_nothing(eager_to_sell(text)))
+        await until(lambda: len(world.events("trade ended")) >= len(held), 2 * PATIENCE)
+        assert all(net(world, row["ticker"]) == 0 for row in held)
+        assert world.events("brought in") == []
+        assert [line["cause"] for line in world.events("halted")] == []
+        await books_come_to_agree(world)
         assert world.stop() == 0

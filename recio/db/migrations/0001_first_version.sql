@@ -1129,6 +1129,10 @@ DECLARE
     live record;
     held numeric;
 BEGIN
+    IF may_be_brought_in(NEW.client_order_id) THEN
+        -- It was held against its limits when it was decided, and is at the venue whatever they are now.
+        RETURN NEW;
+    END IF;
     SELECT * INTO STRICT trade FROM trades WHERE trade_id = NEW.trade_id;
     SELECT p.yes - p.no INTO held FROM market_positions AS p WHERE p.ticker = NEW.ticker;
     IF held <> 0 THEN
@@ -1215,6 +1219,10 @@ BEGIN
     SELECT h.cause INTO sentence FROM halts AS h WHERE h.cleared_at IS NULL ORDER BY h.halt_id LIMIT 1;
     IF FOUND THEN
         refused := 'halt';
+        RETURN;
+    END IF;
+    IF restore_to_bring_in() IS NOT NULL THEN
+        refused := 'restore';
         RETURN;
     END IF;
     BEGIN
@@ -1943,6 +1951,47 @@ COMMENT ON COLUMN restores.newest_at IS 'UTC, of the newest audit row that was b
 COMMENT ON COLUMN restores.restored_at IS 'UTC, by the clock of the machine.';
 COMMENT ON COLUMN restores.old_tag IS 'The tag of the client order ids until then.';
 COMMENT ON COLUMN restores.new_tag IS 'The tag from then on: trade numbers that the backup forgot come again, and their ids must not.';
+
+-- Writer: trade_manager.
+CREATE TABLE IF NOT EXISTS brought_in (
+    restore_id bigint PRIMARY KEY REFERENCES restores,
+    begun_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    read_from timestamptz NOT NULL,
+    after_transaction bigint NOT NULL CHECK (after_transaction >= 0),
+    orders integer NOT NULL DEFAULT 0,
+    trades integer NOT NULL DEFAULT 0 CHECK (trades >= 0),
+    fills integer NOT NULL DEFAULT 0 CHECK (fills >= 0),
+    settlements integer NOT NULL DEFAULT 0 CHECK (settlements >= 0),
+    left_out text[] NOT NULL DEFAULT '{}',
+    CONSTRAINT brought_in_ends_after_it_began CHECK (finished_at >= begun_at),
+    CONSTRAINT brought_in_trades_are_of_orders CHECK (trades <= orders),
+    CONSTRAINT brought_in_is_counted_at_its_end CHECK (finished_at IS NOT NULL OR (fills = 0 AND settlements = 0))
+);
+COMMENT ON TABLE brought_in IS 'Writer: trade_manager. What the venue knew and the backup of a restore had forgotten. Nothing is bought before the row of the newest restore is finished.';
+COMMENT ON COLUMN brought_in.restore_id IS 'The restore.';
+COMMENT ON COLUMN brought_in.begun_at IS 'UTC, by recio''s clock: when the first run after the restore read its rows.';
+COMMENT ON COLUMN brought_in.finished_at IS 'UTC, by recio''s clock: when all that could be explained had its rows; NULL: not yet.';
+COMMENT ON COLUMN brought_in.read_from IS 'UTC: the rows of the backup know all that came before, but for what had no end yet.';
+COMMENT ON COLUMN brought_in.after_transaction IS 'The newest transaction of the ledger when it began.';
+COMMENT ON COLUMN brought_in.orders IS 'Orders that got their row, each in one transaction.';
+COMMENT ON COLUMN brought_in.trades IS 'Trades that were made anew, each from its entry order.';
+COMMENT ON COLUMN brought_in.fills IS 'Fills that were booked meanwhile, those of orders that recio did not make among them.';
+COMMENT ON COLUMN brought_in.settlements IS 'Settlements that were booked meanwhile.';
+COMMENT ON COLUMN brought_in.left_out IS 'Client order ids of ours at the venue that nothing here explains: a halt names them.';
+
+-- The newest restore whose forgotten orders are still to be brought in; NULL: none.
+CREATE OR REPLACE FUNCTION restore_to_bring_in() RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT r.restore_id FROM (SELECT restore_id FROM restores ORDER BY restore_id DESC LIMIT 1) AS r
+    LEFT JOIN brought_in AS b ON b.restore_id = r.restore_id WHERE b.finished_at IS NULL
+$$;
+-- Whether an order may get a row that no decision of this tag made: one of the same family made it, and a restore is being made
+-- good. The family is FAMILY_CHARS of rules/account/reconcile.py; a test compares them.
+CREATE OR REPLACE FUNCTION may_be_brought_in(order_name text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT restore_to_bring_in() IS NOT NULL AND EXISTS (SELECT FROM identity AS i WHERE left(i.tag, 4) = left(asked.tag, 4)
+        AND i.tag <> asked.tag AND length(i.tag) = length(asked.tag))
+    FROM (VALUES (split_part(order_name, '-', 2))) AS asked (tag)
+$$;
 
 -- What people and watchers do is logged by the database itself, in the transaction that does it: who, when, from, to.
 -- At its commit: every order takes the lock of the audit log, and whoever stops in the middle of a transaction must not hold it.

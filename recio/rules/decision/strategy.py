@@ -32,3 +32,9 @@ def named(strategies: Iterable[Strategy], name: str) -> Strategy:
     """The strategy of a trade. One that the config no longer names is sold by the rules of the first."""
     every = tuple(strategies)
     return next((each for each in every if each.name == name), every[0])
+
+
+def of_the_forgotten(strategies: Iterable[Strategy]) -> str:
+    """The strategy of an entry that no row remembers: the only one that buys, or else the one whose rules sell unknown trades."""
+    live = [each.name for each in strategies if each.stage is Stage.LIVE]
+    return live[0] if len(live) == 1 else DEFAULT
