@@ -69,7 +69,7 @@ def an_order(name: str, number: int, **changes: object) -> PastOrder:
         strategy="default",
         market=PastMarket(event_ticker=EVENT, closes_at=CLOSES) if purpose is OrderPurpose.ENTRY else None,
     )
-    return replace(made, **changes)  # pyright: ignore[reportArgumentType]
+    return replace(made, **changes)
 
 
 def its_fill(order: PastOrder, price: int = 5200) -> FillSeen:

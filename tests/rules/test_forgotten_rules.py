@@ -50,7 +50,7 @@ def past(name: str = "recio-abcd1234-7-entry-1", **changes: object) -> PastOrder
         changed_at=NOW,
         market=PastMarket(event_ticker=EVENT, closes_at=NOW),
     )
-    return replace(made, **changes)  # pyright: ignore[reportArgumentType]
+    return replace(made, **changes)
 
 
 SOLD = past("recio-abcd1234-7-exit-1")
