@@ -129,7 +129,10 @@ class PriceFeed:
         )
 
     def _unheard(self, name: str) -> price_sources.Heard:
-        late = timedelta(seconds=self.settings.unstamped_delay_seconds)
+        # Never so late that it would be silent from its first word.
+        late = timedelta(
+            seconds=min(self.settings.unstamped_delay_seconds, self.settings.idle_timeout_seconds / 2)
+        )
         return price_sources.Heard(source=name, lag=late)
 
     def _delayed(self, seconds: float) -> float:
