@@ -189,6 +189,7 @@ def test_with_every_kind_of_ignorance_the_bounds_are_no_narrower(
         assert part[1] >= whole[1] - 1e-9, kind
 
 
+@pytest.mark.timeout(240)
 def test_the_bounds_hold_the_truth_as_often_as_they_say():
     """All kinds of windows, none excluded but from the claim; `make windows` has the figures of many."""
     assert {kind.__name__ for kind in SHOWS_IN_NOTHING} == set(NOT_CLAIMED)
