@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -181,9 +181,10 @@ def scored(paths: Sequence[Path], config: Config, tables: Path | None) -> Scores
     trading = models[EMPIRICAL if config.model.kind is ModelKind.EMPIRICAL else AVERAGE]
     observations, unknown = list[Observation](), 0
     for folder in {each.resolve(): each for each in paths if looks_like_quotes(each)}.values():
+        markets = read_markets(folder)
         found = from_quotes(
-            read_quotes(folder),
-            read_markets(folder),
+            read_quotes(folder, markets),
+            markets,
             models,
             warmup_seconds=config.prices.warmup_seconds,
             longest_price_age=config.entry.max_price_age_seconds,
@@ -194,7 +195,8 @@ def scored(paths: Sequence[Path], config: Config, tables: Path | None) -> Scores
     if not sessions:
         return score(once(observations), (), unknown)
     seen = from_sessions(sessions, config, trading, models)
-    return score(once([*observations, *seen.observations]), seen.trades, unknown + seen.without_outcome)
+    scores = score(once([*observations, *seen.observations]), seen.trades, unknown + seen.without_outcome)
+    return replace(scores, warnings=seen.warnings)
 
 
 def models_of(config: Config, tables: Path | None) -> dict[str, Model]:

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ MINUTE = 60
 MILLISECONDS_FROM = 100_000_000_000
 """A number of this size is milliseconds: as seconds it would be the year 5138."""
 LONGEST_SPAN = 20 * 366 * 24 * 60
+HIGHEST_STEP = 3.0
+"""From one minute to the next: a close so many times the other is of another coin, or in cents beside dollars."""
 ENDINGS = (".csv", ".csv.gz")
 
 
@@ -58,6 +61,7 @@ def read_candles(paths: Iterable[Path]) -> Candles:
         )
     digest = hashlib.sha256()
     for minute in sorted(found):
+        _refuse_leap(minute, found.get(minute - 1, found[minute]), found[minute])
         digest.update(f"{minute} {found[minute]!r}\n".encode())
     return Candles(
         first_minute=first,
@@ -65,6 +69,14 @@ def read_candles(paths: Iterable[Path]) -> Candles:
         known=len(found),
         digest=digest.hexdigest(),
     )
+
+
+def _refuse_leap(minute: int, before: float, close: float) -> None:
+    if not 1 / HIGHEST_STEP < close / before < HIGHEST_STEP:
+        raise BadConfig(
+            f"the candles leap from {before:g} to {close:g} at minute {minute * MINUTE}: give candles of one coin, all of"
+            " them in dollars"
+        )
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -88,14 +100,14 @@ def _rows(path: Path) -> Iterator[tuple[int, int, float]]:
             for row in rows:
                 if row:
                     yield rows.line_num, *_candle(path, rows.line_num, row, time_at, close_at)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise BadConfig(f"{path} cannot be read: {error}") from error
 
 
 def _opened(path: Path) -> io.TextIOBase:
     if path.name.endswith(".gz"):
-        return io.TextIOWrapper(gzip.open(path, "rb"), encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+        return io.TextIOWrapper(gzip.open(path, "rb"), encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _columns(path: Path, head: Sequence[str]) -> tuple[int, int]:

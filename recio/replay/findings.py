@@ -87,6 +87,8 @@ class SessionFound:
     decision_reasons: Mapping[str, int]
     trades: tuple[TradeFound, ...]
     windows: tuple[WindowFound, ...]
+    warnings: tuple[str, ...] = ()
+    """What of its files does not fit together, and what that makes of the figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from recio.messages.prices import Prices
 from recio.paper.engine import Engine
 from recio.paper.matching import MET_AFTER
 from recio.recording.decode import EntryKept, Segment, segments_under
+from recio.replay.doubts import of_end
 from recio.replay.findings import SessionFound, WindowFound
 from recio.replay.integrity import BookRoom
 from recio.replay.playback import engine_of
@@ -170,6 +171,7 @@ def trade_own(
         decision_reasons=dict(tally.reasons.most_common()),
         trades=tally.trades_found(recording.name, results),
         windows=tuple(session.found[each.ticker] for each in windows),
+        warnings=tuple(line for each in windows for line in of_end(session.found[each.ticker])),
     )
 
 

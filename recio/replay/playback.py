@@ -6,13 +6,16 @@ Nothing is decided from anything that had not been received by then, and no orde
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from operator import itemgetter
+from pathlib import Path
 
 from recio.kalshi.frames import Frame
 from recio.paper.engine import Engine, on_paper
+from recio.replay.doubts import Heard, refuse_strangers, symbol_of, told
 from recio.replay.findings import SessionFound
 from recio.replay.session import Look, Session
 from recio.replay.session_files import (
@@ -20,6 +23,7 @@ from recio.replay.session_files import (
     NS_PER_MS,
     Match,
     SessionFiles,
+    check_times,
     clock_offset_ns,
     exchange_ms,
     read_frames,
@@ -51,8 +55,15 @@ class Clockwork:
     began_ns: int = 0
     heard_ns: int = 0
     """The newest time that the venue put on a frame, or the receipt of one that bears none."""
+    first_frame_ns: int = 0
     framed_ns: int = 0
     """When the last frame was received."""
+    first_trade_ns: int = 0
+    traded_ns: int = 0
+    """When the last trade of the spot exchange was received."""
+    quietest_ns: int = 0
+    """The longest time without one."""
+    untimely: int = 0
     longest_silence_ns: int = 0
     messages_behind_clock: int = 0
     spot_trades: int = 0
@@ -76,9 +87,7 @@ class Clockwork:
             elif at_ns < self.now_ns:
                 self.messages_behind_clock += 1
             if isinstance(message, Match):
-                self.is_new = True
-                self.spot_trades += 1
-                self.session.spot.hear(message, utc(at_ns if at_ns > self.now_ns else self.now_ns))
+                self._trade(message)
             else:
                 self._frame(message)
         self._finish()
@@ -108,9 +117,34 @@ class Clockwork:
             next_ns = min(next_ns, self.outcomes[-1][0])
         self.next_ns = max(self.now_ns + SHORTEST_LOOK_NS, next_ns)
 
+    def _trade(self, match: Match) -> None:
+        self.is_new, received = True, utc(self.now_ns)
+        self.spot_trades += 1
+        self.untimely += match.is_untimely(received)
+        if self.traded_ns:
+            self.quietest_ns = max(self.quietest_ns, self.now_ns - self.traded_ns)
+        else:
+            self.first_trade_ns = self.now_ns
+        self.traded_ns = self.now_ns
+        self.session.spot.hear(match, received)
+
+    def heard(self) -> Heard:
+        """What was received when, once the recording has ended."""
+        quietest_ns = max(self.quietest_ns, self.now_ns - self.traded_ns) if self.traded_ns else 0
+        return Heard(
+            began_at=utc(self.began_ns),
+            ended_at=utc(self.now_ns),
+            frames=(utc(self.first_frame_ns), utc(self.framed_ns)) if self.framed_ns else None,
+            trades=(utc(self.first_trade_ns), utc(self.traded_ns)) if self.traded_ns else None,
+            quietest=timedelta(microseconds=quietest_ns // 1_000),
+            untimely=self.untimely,
+        )
+
     def _frame(self, frame: Frame) -> None:
         now_ns, session = self.now_ns, self.session
-        if self.framed_ns and now_ns - self.framed_ns > self.longest_silence_ns:
+        if not self.framed_ns:
+            self.first_frame_ns = now_ns
+        elif now_ns - self.framed_ns > self.longest_silence_ns:
             self.longest_silence_ns = now_ns - self.framed_ns
         self.framed_ns = now_ns
         at_ms = exchange_ms(frame)
@@ -142,8 +176,13 @@ def replay_session(
     """Replay one session from a fresh start. Raises BadRecording."""
     session = session_of(files, config, model, look)
     offset_ns = clock_offset_ns(files.frames)
+    if files.matches is not None:
+        check_times(files.matches, offset_ns)
     clockwork = Clockwork(session=session)
-    clockwork.run(received(files), offset_ns)
+    clockwork.run(received(files, _strikes(session.windows)), offset_ns)
+    heard, booked = clockwork.heard(), session.room.checks.keys()
+    refuse_strangers(files, session.windows, booked, heard)
+    windows = session.windows_found()
     return SessionFound(
         name=files.name,
         began_at=utc(clockwork.began_ns),
@@ -156,12 +195,13 @@ def replay_session(
         decisions=session.tally.decisions,
         decision_reasons=dict(session.tally.reasons.most_common()),
         trades=session.trades_found(),
-        windows=session.windows_found(),
+        windows=windows,
+        warnings=tuple(told(session.windows, windows, booked, heard)),
     )
 
 
 def session_of(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Session:
-    windows = () if files.description is None else read_windows(files.description, _symbol(config))
+    windows, symbol = _described(files.description, config)
     moments = {
         moment for each in windows for moment in (each.open.open_time, each.strike_known_at, each.closes_at)
     }
@@ -172,13 +212,27 @@ def session_of(files: SessionFiles, config: Config, model: Model, look: Look | N
         tally=tally,
         windows=windows,
         boundaries=sorted(moments, reverse=True),
-        spot=_spot(config),
+        spot=_spot(config, symbol),
         engine=engine_of(config, model, tally),
     )
 
 
-def _spot(config: Config) -> Spot:
-    symbol = _symbol(config)
+def _described(description: Path | None, config: Config) -> tuple[tuple[Window, ...], str]:
+    """The windows, and the coin that they are of."""
+    first = next(iter(config.symbols))
+    if description is None:
+        return (), first
+    windows = read_windows(description, first)
+    symbol = symbol_of(description, windows, config)
+    return (windows if symbol == first else read_windows(description, symbol)), symbol
+
+
+def _strikes(windows: Sequence[Window]) -> list[Decimal]:
+    every = (strike for each in windows for strike in (each.open.floor_strike, each.open.cap_strike))
+    return sorted(strike for strike in every if strike is not None)
+
+
+def _spot(config: Config, symbol: str) -> Spot:
     section = config.symbols[symbol]
     return Spot(
         symbol=symbol,
@@ -194,14 +248,9 @@ def engine_of(config: Config, model: Model, tally: Tally) -> Engine:
     return Engine(strategies=(on_paper(strategy),), limits=config.risk, told=tally.told)
 
 
-def _symbol(config: Config) -> str:
-    """Recordings hold one series; its coin is the first configured one."""
-    return next(iter(config.symbols))
-
-
-def received(files: SessionFiles) -> Iterator[tuple[int, Frame | Match]]:
+def received(files: SessionFiles, strikes: Sequence[Decimal] = ()) -> Iterator[tuple[int, Frame | Match]]:
     """Both streams as one, in the order received."""
-    matches = iter(()) if files.matches is None else read_matches(files.matches)
+    matches = iter(()) if files.matches is None else read_matches(files.matches, strikes)
     return heapq.merge(matches, read_frames(files.frames), key=itemgetter(0))
 
 

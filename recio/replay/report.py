@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from recio.replay.doubts import overlaps
 from recio.replay.findings import (
     GapFound,
     ReplayReport,
@@ -54,6 +55,7 @@ def as_json(report: ReplayReport) -> dict[str, Any]:
         "windows_without_result": without_result(windows),
         "next_strike_checks": strike_agreement(windows),
         "sessions": [_session(session) for session in sessions],
+        "overlaps": overlaps(sessions),
     }
 
 
@@ -71,6 +73,7 @@ def _session(session: SessionFound) -> dict[str, Any]:
         "decisions": session.decisions,
         "decision_reasons": dict(session.decision_reasons),
         "totals": _totals(totals(session.trades)),
+        "warnings": list(session.warnings),
     }
 
 

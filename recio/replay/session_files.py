@@ -6,6 +6,7 @@ of the spot exchange and a session.json that names the windows. It never guesses
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -40,6 +41,10 @@ EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
 """Years 2000 to 2100: a time outside is in the wrong unit."""
 HIGHEST_PRICE = 10**9
 """Dollars: beyond it a number is damage, and may be too long to compute with."""
+FURTHEST_OFF = Decimal("0.25")
+"""Of a strike: within an hour no coin moves so far. A price further away is of another coin, or cents beside dollars."""
+LATEST_TRADE = timedelta(seconds=5)
+"""A trade is heard within three seconds, and the clocks of exchange and venue agree to a hundredth."""
 BUFFER_BYTES = 1 << 20
 
 
@@ -73,6 +78,12 @@ class Match(NamedTuple):
 
     price: Decimal
     at: datetime
+    is_old: bool = False
+    """Told at the subscription: it may have been made long before."""
+
+    def is_untimely(self, received: datetime) -> bool:
+        """Whether it cannot have been made when it says, if it was received then."""
+        return not self.is_old and abs(received - self.at) > LATEST_TRADE
 
 
 def find_sessions(paths: Sequence[Path]) -> list[SessionFiles]:
@@ -177,8 +188,26 @@ def clock_offset_ns(path: Path) -> int:
     return 0 if quickest is None else quickest - DELIVERY // timedelta(microseconds=1) * 1_000
 
 
-def read_matches(path: Path) -> Iterator[tuple[int, Match]]:
-    """(receive time in ns, trade) in the order received. Raises BadRecording at the first bad row."""
+def check_times(path: Path, offset_ns: int) -> None:
+    """Whether trades were received when they were made, by the clock of the venue's frames. Raises BadRecording."""
+    trades = (each for each in read_matches(path) if not each[1].is_old)
+    sample = [
+        (utc(received_ns - offset_ns), match.at) for received_ns, match in islice(trades, OFFSET_SAMPLE)
+    ]
+    received, at = min(sample, key=lambda each: abs(each[0] - each[1]), default=(EPOCH, EPOCH))
+    if abs(received - at) > LATEST_TRADE:
+        raise BadRecording(
+            f"{path}: exchange_ts and recv_ns do not fit: the trade of {at:%Y-%m-%d %H:%M:%S} UTC was received at"
+            f" {received:%Y-%m-%d %H:%M:%S} by the venue's clock, and none of the first {len(sample):,} fits better:"
+            " one of the columns, or the recv_ns of the frames, is in another time zone or of another day"
+        )
+
+
+def read_matches(path: Path, strikes: Sequence[Decimal] = ()) -> Iterator[tuple[int, Match]]:
+    """(receive time in ns, trade) in the order received. Raises BadRecording at the first bad row.
+
+    A price that lies nowhere near any of the strikes is refused too.
+    """
     rows = csv.reader(_text_lines(path), strict=True)
     columns: list[str] | None = None
     try:
@@ -186,7 +215,10 @@ def read_matches(path: Path) -> Iterator[tuple[int, Match]]:
             if columns is None:
                 columns = _match_columns(path, row)
             else:
-                yield _match(path, rows.line_num, columns, row)
+                received, match = _match(path, rows.line_num, columns, row)
+                if strikes and not is_near(match.price, strikes):
+                    raise _bad(path, rows.line_num, far_off(match.price, strikes))
+                yield received, match
     except csv.Error as error:
         raise _bad(path, rows.line_num, f"not a CSV row: {error}") from error
     if columns is None:
@@ -224,7 +256,7 @@ def _match(path: Path, number: int, columns: list[str], row: list[str]) -> tuple
         name = "exchange_ts"
         at = aware(fields[name])
         name = "price"
-        match = Match(positive(fields[name]), at)
+        match = Match(positive(fields[name]), at, fields.get("type") == "last_match")
     except (ValueError, OverflowError, InvalidOperation) as error:
         raise _bad(path, number, f"{name} {fields[name]!r} is refused: {_reason(error)}") from error
     return received, match
@@ -266,13 +298,30 @@ def is_price(value: Decimal) -> bool:
     return value.is_finite() and 0 < value < HIGHEST_PRICE
 
 
+def is_near(price: Decimal, strikes: Sequence[Decimal]) -> bool:
+    """Whether a price can be of the coin and in the unit of these strikes, the lowest first."""
+    return strikes[0] * (1 - FURTHEST_OFF) <= price <= strikes[-1] * (1 + FURTHEST_OFF)
+
+
+def far_off(price: Decimal, strikes: Sequence[Decimal]) -> str:
+    return (
+        f"price {price} is further than a quarter from all strikes ({strikes[0]} to {strikes[-1]}): prices or"
+        " strikes are of another coin, or one is in cents and the other in dollars"
+    )
+
+
+def without_mark(raw: bytes) -> bytes:
+    """The beginning of a file without the mark of its encoding, which editors and spreadsheets put there."""
+    return raw.removeprefix(codecs.BOM_UTF8)
+
+
 def _lines(path: Path) -> Iterator[bytes]:
     number = 0
     try:
         with _opened(path) as stream:
             for raw in stream:
                 number += 1
-                yield raw
+                yield raw if number > 1 else without_mark(raw)
     except EOFError as error:
         raise _bad(
             path, number + 1, "the gzip stream ends early: the file is truncated, copy it again"

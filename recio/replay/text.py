@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recio.messages.orders import TradeState
+from recio.replay.doubts import overlaps
 from recio.replay.findings import IntegrityFigures, SessionFound, TradeFound, WindowFound
 from recio.replay.sums import (
     agreement,
@@ -20,6 +21,7 @@ from recio.units import Money, money_decimal, quantity_text
 NOTHING = "-"
 MOST_GAPS = 5
 """Sequence gaps listed a session; the JSON report has all of them."""
+TWICE = "what was traded there counts twice in the sums; give one of them"
 MOST_WINDOWS = 40
 """Of a session in its table; the JSON report has all of them."""
 WINDOW_HEAD = ("window", "strike", "settled at", "from", "rule", "recorded", "spot mean", "spot")
@@ -44,12 +46,15 @@ def table(session: SessionFound) -> str:
         f"{session.name}  {session.began_at:%Y-%m-%d %H:%M:%S} to {session.ended_at:%H:%M:%S} UTC",
         *(_own(session) if session.own else _recorded_frames(session)),
         f"  entry: {session.decisions:,} cycles{_reasons(session)}",
+        *(f"  WARNING: {each}" for each in session.warnings),
     ]
     windows = _windows_of_interest(session)
     if windows:
         lines += ["", *_columns([WINDOW_HEAD, *map(_window_row, windows)])]
     elif not session.windows:
-        lines.append("  no windows are described (no session.json): books were checked, nothing was decided")
+        lines.append(
+            "  no windows are described (no session.json, or no market in it): books were checked, nothing was decided"
+        )
     if session.trades:
         lines += ["", *_columns([TRADE_HEAD, *map(_trade_row, session.trades)])]
     return "\n".join(lines)
@@ -160,7 +165,8 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def summary(sessions: Sequence[SessionFound]) -> str:
     """All sessions together, and how little they prove."""
-    return "\n".join([*_recorded(sessions), *_settled(sessions), *_traded(sessions)])
+    warnings = [f"WARNING: {each}: {TWICE}" for each in overlaps(sessions)]
+    return "\n".join([*_recorded(sessions), *_settled(sessions), *_traded(sessions), *warnings])
 
 
 def _recorded(sessions: Sequence[SessionFound]) -> list[str]:

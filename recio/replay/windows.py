@@ -18,7 +18,7 @@ import msgspec
 from recio.errors import BadRecording
 from recio.messages.markets import Market, MarketStatus, PriceRange, StrikeType
 from recio.replay.findings import WindowFound
-from recio.replay.session_files import is_price
+from recio.replay.session_files import is_price, without_mark
 from recio.replay.spot import LONGEST_HOLE, ProxyMinute
 from recio.rules.market.settlement import outcome, places_of
 from recio.units import EventTicker, Price, Side, Ticker
@@ -101,7 +101,7 @@ class Window:
 def read_windows(path: Path, symbol: str) -> tuple[Window, ...]:
     """The windows that session.json names, by close. Raises BadRecording naming the field."""
     try:
-        rows = _description.decode(path.read_bytes()).markets
+        rows = _description.decode(without_mark(path.read_bytes())).markets
     except OSError as error:
         raise BadRecording(f"{path} cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

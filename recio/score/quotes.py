@@ -20,7 +20,7 @@ from typing import TypeVar
 from recio.errors import BadRecording
 from recio.messages.markets import BookView, Market, MarketStatus, StrikeType
 from recio.messages.prices import PriceTick, PriceView
-from recio.replay.session_files import EARLIEST_MS, LATEST_MS, aware, positive
+from recio.replay.session_files import EARLIEST_MS, LATEST_MS, aware, far_off, is_near, positive
 from recio.rules.price import price_error
 from recio.rules.price.momentum import BASIS_POINTS
 from recio.rules.price.volatility import PriceMemory
@@ -159,9 +159,13 @@ def looks_like_quotes(folder: Path) -> bool:
     return all((folder / name).is_file() for name in (PRICES, QUOTES, MARKETS))
 
 
-def read_quotes(folder: Path) -> Quotes:
-    """Both streams as one, by time. Raises BadRecording naming the file, the line and the field."""
-    prices = _stream(folder / PRICES, _priced)
+def read_quotes(folder: Path, markets: Mapping[str, MarketOutcome] | None = None) -> Quotes:
+    """Both streams as one, by time. Raises BadRecording naming the file, the line and the field.
+
+    With the markets, a price that lies nowhere near the strikes of its coin is refused too.
+    """
+    strikes = strikes_by_symbol(each.market for each in (markets or {}).values())
+    prices = _stream(folder / PRICES, lambda row: _priced(row, strikes))
     quotes = _stream(folder / QUOTES, _quoted)
     return heapq.merge(prices, quotes, key=itemgetter(0))
 
@@ -275,8 +279,21 @@ def _moment(text: str) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _priced(row: Row) -> CoinPrice:
-    return CoinPrice(row["symbol"], _field(row, "price", positive))
+def _priced(row: Row, strikes: Mapping[str, Sequence[Decimal]]) -> CoinPrice:
+    price, known = _field(row, "price", positive), strikes.get(row["symbol"])
+    if known and not is_near(price, known):
+        raise ValueError(far_off(price, known))
+    return CoinPrice(row["symbol"], price)
+
+
+def strikes_by_symbol(markets: Iterable[Market]) -> dict[str, list[Decimal]]:
+    """The strikes of each coin, the lowest first."""
+    found: dict[str, list[Decimal]] = {}
+    for each in markets:
+        found.setdefault(each.symbol, []).extend(
+            strike for strike in (each.floor_strike, each.cap_strike) if strike is not None
+        )
+    return {symbol: sorted(strikes) for symbol, strikes in found.items()}
 
 
 def _quoted(row: Row) -> MarketQuote:

@@ -38,6 +38,8 @@ class Scores:
     edge: Edge | None
     without_outcome: int
     """Observations of markets whose end nobody told. In no figure."""
+    warnings: tuple[str, ...] = ()
+    """What in the recordings does not fit together."""
 
 
 def score(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from recio.messages.markets import MarketBoard
 from recio.messages.prices import Prices
+from recio.replay.doubts import overlaps
 from recio.replay.findings import SessionFound, TradeFound
 from recio.replay.run import Recording, each_by_itself, find_recordings, play
 from recio.rules.pricing.model import Model
@@ -27,6 +28,8 @@ class SessionResults:
     """All: those whose market's end nobody told as well."""
     without_outcome: int
     """Forecasts of markets whose end no recording tells."""
+    warnings: tuple[str, ...] = ()
+    """What in the recordings does not fit together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,9 @@ class _Found:
     """What one recording gave."""
 
     forecasts: list[Forecast]
+    session: SessionFound
     ends: Mapping[str, bool]
     """Whether each market ended YES, where it says so."""
-    trades: tuple[TradeFound, ...]
 
 
 def from_sessions(
@@ -58,8 +61,9 @@ def from_sessions(
     every = {slot_of(each) for one in found for each in one.forecasts}
     return SessionResults(
         observations=tuple(known),
-        trades=each_once([each for one in found for each in one.trades]),
+        trades=each_once([each for one in found for each in one.session.trades]),
         without_outcome=len(every - told),
+        warnings=tuple(_warnings([one.session for one in found])),
     )
 
 
@@ -71,7 +75,14 @@ def _of_one(recording: Recording, config: Config, trading: Model, models: Mappin
             watch.look(view.market, view.book, prices.by_symbol.get(view.market.symbol), now)
 
     found = play(recording, config, trading, look)
-    return _Found(watch.forecasts, _ends(found), found.trades)
+    return _Found(watch.forecasts, found, _ends(found))
+
+
+def _warnings(sessions: Sequence[SessionFound]) -> Iterator[str]:
+    for session in sessions:
+        yield from (f"{session.name}: {each}" for each in session.warnings)
+    for each in overlaps(sessions):
+        yield f"{each}: what both saw at one moment counts once, and trades that they made at others count twice"
 
 
 def each_once(trades: Sequence[TradeFound]) -> tuple[TradeFound, ...]:

@@ -17,7 +17,8 @@ OUTSIDE = "!"
 def as_text(scores: Scores) -> str:
     """What may be said, and the figures that it is said from."""
     said = [f"- {each}" for each in sentences(claims({"here": scores}))]
-    return "\n".join([*said, *([""] if said else []), *lines(scores)])
+    warnings = [f"WARNING: {each}" for each in scores.warnings]
+    return "\n".join([*warnings, *([""] if warnings else []), *said, *([""] if said else []), *lines(scores)])
 
 
 def lines(scores: Scores) -> Iterator[str]:

@@ -160,6 +160,29 @@ def test_a_file_that_is_cut_off_or_not_there_is_refused(tmp_path: Path):
 # --- kept --------------------------------------------------------------------------------------------------------
 
 
+def test_a_gzip_with_flipped_bytes_is_refused_with_its_name(tmp_path: Path):
+    rows = "".join(f"{60 * minute},{100 + minute % 7}\n" for minute in range(1, 400))
+    packed = bytearray(gzip.compress(f"timestamp,close\n{rows}".encode()))
+    packed[200:210] = b"\xff" * 10
+    (tmp_path / "a.csv.gz").write_bytes(packed)
+
+    with pytest.raises(BadConfig, match=r"a\.csv\.gz cannot be read"):
+        read_candles([tmp_path])
+
+
+def test_a_leap_from_dollars_to_cents_or_to_another_coin_is_refused_with_its_minute(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("timestamp,close\n60,100.5\n120,10060\n")
+
+    with pytest.raises(BadConfig, match=r"leap from 100\.5 to 10060 at minute 120"):
+        read_candles([tmp_path])
+
+
+def test_a_mark_of_the_encoding_before_the_candles_is_passed_over(tmp_path: Path):
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbftimestamp,close\n60,100.5\n")
+
+    assert read_candles([tmp_path]).closes == [100.5]
+
+
 def made_of(built: Built) -> Provenance:
     return Provenance(
         first_minute=built.first_minute,
