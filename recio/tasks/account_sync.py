@@ -120,6 +120,8 @@ class AccountSync:
     venue: KalshiSection
     deadline_seconds: float
     """Market seconds that an order may wait before it is sent."""
+    began_at: datetime
+    """When this daemon began, by our clock: this task may begin again later."""
     tag: str
     account_hints: Receives[AccountHint]
     board: Reads[MarketBoard]
@@ -133,7 +135,9 @@ class AccountSync:
     async def run(self, say: Say) -> None:
         arrives = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
         memory = _Memory(
-            absences=Absences(rest=self.rest, clock=self.clock, arrives_within=arrives),
+            absences=Absences(
+                rest=self.rest, clock=self.clock, arrives_within=arrives, began_at=self.began_at
+            ),
             since=(await sifting.backfill_from(self.pool) or self.clock.utc()) - OVERLAP,
         )
         reached(CrashPoint.BACKFILL_KNOWN)
