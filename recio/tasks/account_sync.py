@@ -213,10 +213,13 @@ class AccountSync:
                     await self._reason_to_look(memory, say)
 
     async def _reason_to_look(self, memory: _Memory, say: Say) -> None:
+        compared_at = anyio.current_time()
         async with anyio.create_task_group() as group:
             group.start_soon(self._hurry_begins, group.cancel_scope)
             group.start_soon(wait_telling, lambda: say(memory.sentence))
             await memory.look_now.wait()
+            # At once, but no more often than in a hurry: each frame that cannot be read is such a reason.
+            await anyio.sleep_until(compared_at + HURRY)
             group.cancel_scope.cancel()
         memory.look_now = anyio.Event()
 

@@ -39,7 +39,7 @@ from recio.rules.account.cash import CASH_COMPARISONS, cash_cause
 from recio.rules.account.risk import Approved, Collar
 from recio.rules.health.clock_offset import Offset
 from recio.settings.venue import KalshiSection
-from recio.tasks.account_sync import AccountSync
+from recio.tasks.account_sync import HURRY, AccountSync
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, market, open_trades, order, trade
@@ -836,6 +836,22 @@ async def test_channels_that_were_opened_anew_lead_to_a_comparison_at_once(
         await reads(script, 1)
         await wires.account_hints.send(AccountChannelsOpened(at=NOW))
         await reads(script, 1)
+
+
+async def test_reasons_to_look_that_come_by_the_hundred_make_no_more_comparisons_than_an_order_that_is_waited_for(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """Each frame that cannot be read is one: the rate limit is needed for stops."""
+    wires, script = Wires(), Script(as_of=NOW)
+    wires.open_trades.set(open_trades())
+    async with comparing(script, pool, wires, every=3_600):
+        await reads(script, 1)
+        began, target = anyio.current_time(), script.reads + 3
+        with anyio.fail_after(20):
+            while script.reads < target:
+                await wires.account_hints.send(AccountChannelsOpened(at=NOW))
+                await anyio.sleep(0.01)
+        assert anyio.current_time() - began > 2 * HURRY
 
 
 async def test_a_fill_is_told_again_at_every_comparison_until_its_row_is_there_and_then_no_more(
