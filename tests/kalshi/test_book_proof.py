@@ -196,12 +196,12 @@ def test_a_book_with_a_bad_message_now_and_then_is_read_anew_at_once_each_time()
     seq = given_up(channel, 3)
     ticked(channel, ASKED_AGAIN_AFTER)
     channel.take(snapshot(A, seq, REST))
-    for seq in range(seq + 1, seq + 1 + 4 * MOST_SPOILS, 2):
+    for bad in range(seq + 1, seq + 1 + 4 * MOST_SPOILS, 2):
         ticked(channel, LEFT_ALONE)
-        outcome, (again,) = channel.spoilt(strange(seq), A)
+        outcome, (again,) = channel.spoilt(strange(bad), A)
         assert isinstance(outcome, Broken)
         assert (again.action, again.tickers) == ("get_snapshot", (A,))
-        channel.take(snapshot(A, seq + 1, REST))
+        channel.take(snapshot(A, bad + 1, REST))
         assert A in channel.books.usable
 
 
