@@ -28,6 +28,8 @@ class Absences:
     clock: Clock
     arrives_within: timedelta
     """Of its row, in market time."""
+    began_at: datetime
+    """When this daemon began, by our clock: what has an older row is an earlier one's."""
     by_order: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
     rows_since: Mapping[ClientOrderId, float] | None = None
     """Of each order without a proven end, by the event loop's clock; None while nobody looked."""
@@ -40,7 +42,9 @@ class Absences:
     def look(self, orders: Iterable[OrderView]) -> None:
         """At every change of the rows: from now on at the latest these are there."""
         clock = self.clock
-        self.rows_since = rows_since(self.rows_since, orders, clock.utc(), anyio.current_time(), clock.speed)
+        self.rows_since = rows_since(
+            self.rows_since, orders, clock.utc(), anyio.current_time(), clock.speed, self.began_at
+        )
 
     def keep(self, names: Iterable[ClientOrderId]) -> None:
         """What was seen of these, and of no other any more."""

@@ -272,6 +272,7 @@ def _of_the_account(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
                 clock=venue.clock,
                 venue=config.kalshi,
                 deadline_seconds=config.risk.max_send_delay_seconds,
+                began_at=venue.clock.utc(),
                 tag=writer.tag,
                 account_hints=wires.account_hints,
                 board=wires.board,

@@ -24,6 +24,8 @@ ANSWER_GRACE = 12.0
 RECORD_GRACE = 3.0
 STOP_ROUND = 15.0
 """Host seconds to ask the venue whether something rests: a pause after one attempt that failed, and a whole one."""
+LONGEST_ANSWER = 15.0
+"""Host seconds that are waited for one answer, whatever the settings allow: whoever typed the stop watches for a minute."""
 
 
 async def end_without_lock(lock: AccountLock, pool: asyncpg.Pool[asyncpg.Record]) -> None:
@@ -42,7 +44,7 @@ async def end_without_lock(lock: AccountLock, pool: asyncpg.Pool[asyncpg.Record]
 
 def stop_grace(request_timeout: float) -> float:
     """Host seconds that a stop waits for its proof: one answer that never comes must not end it without. Exits go on meanwhile."""
-    return request_timeout + STOP_ROUND
+    return min(request_timeout, LONGEST_ANSWER) + STOP_ROUND
 
 
 async def end_when_stopped(wires: Wires, request_timeout: float, stop: anyio.Event) -> None:

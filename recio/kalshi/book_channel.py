@@ -66,13 +66,14 @@ class BookChannel:
     _changed: dict[Ticker, Reaction] = field(default_factory=dict[Ticker, Reaction])
     """The reaction to a change of each book, made once: changes come by the thousand."""
     _spoils: Counter[Ticker] = field(default_factory=Counter[Ticker])
-    """How often a message about each book could not be read, on the present subscription."""
+    """How often a message about each book could not be read lately, on the present subscription."""
     _given_up: set[Ticker] = field(default_factory=set[Ticker])
     """Those that were left alone for it, until a snapshot can be read again."""
     _unasked: Counter[Ticker] = field(default_factory=Counter[Ticker])
     """For how many ticks each has been neither whole nor asked for."""
     _not_shown: set[Ticker] = field(default_factory=set[Ticker])
     """Those of which the venue said that it has no such market."""
+    _ticks: int = 0
     _snapshots: int = 0
     _waiting_since: tuple[int, float] | None = None
     """How many snapshots there were when the waiting began, and the host time of that."""
@@ -219,9 +220,17 @@ class BookChannel:
     def overdue(self, now: float) -> Reaction:
         """Request snapshots again that have stopped coming. `now` is host time in seconds."""
         self.refused_books.tick()
+        self._forgive()
         forgotten = self._ask_for_forgotten()
         outcome, commands = self._late(now)
         return (outcome, (*forgotten, *commands)) if forgotten else (outcome, commands)
+
+    def _forgive(self) -> None:
+        """A book that is whole again has its chances again: it would be left alone for one bad message a day."""
+        self._ticks += 1
+        if self._ticks % LEFT_ALONE == 0:
+            for ticker in self._spoils.keys() & self.books.usable:
+                del self._spoils[ticker]
 
     def _ask_for_forgotten(self) -> tuple[Command, ...]:
         """One more message that cannot be read, and such a book is left alone for as long again."""

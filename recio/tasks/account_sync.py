@@ -120,6 +120,8 @@ class AccountSync:
     venue: KalshiSection
     deadline_seconds: float
     """Market seconds that an order may wait before it is sent."""
+    began_at: datetime
+    """When this daemon began, by our clock: this task may begin again later."""
     tag: str
     account_hints: Receives[AccountHint]
     board: Reads[MarketBoard]
@@ -133,7 +135,9 @@ class AccountSync:
     async def run(self, say: Say) -> None:
         arrives = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
         memory = _Memory(
-            absences=Absences(rest=self.rest, clock=self.clock, arrives_within=arrives),
+            absences=Absences(
+                rest=self.rest, clock=self.clock, arrives_within=arrives, began_at=self.began_at
+            ),
             since=(await sifting.backfill_from(self.pool) or self.clock.utc()) - OVERLAP,
         )
         reached(CrashPoint.BACKFILL_KNOWN)
@@ -209,10 +213,13 @@ class AccountSync:
                     await self._reason_to_look(memory, say)
 
     async def _reason_to_look(self, memory: _Memory, say: Say) -> None:
+        compared_at = anyio.current_time()
         async with anyio.create_task_group() as group:
             group.start_soon(self._hurry_begins, group.cancel_scope)
             group.start_soon(wait_telling, lambda: say(memory.sentence))
             await memory.look_now.wait()
+            # At once, but no more often than in a hurry: each frame that cannot be read is such a reason.
+            await anyio.sleep_until(compared_at + HURRY)
             group.cancel_scope.cancel()
         memory.look_now = anyio.Event()
 

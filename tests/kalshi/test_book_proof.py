@@ -191,6 +191,20 @@ def test_a_book_that_was_given_up_is_asked_for_again_and_is_whole_once_it_can_be
     assert ticked(channel, 3 * ASKED_AGAIN_AFTER) == []
 
 
+def test_a_book_with_a_bad_message_now_and_then_is_read_anew_at_once_each_time():
+    channel = opened(A=REST, B=REST)
+    seq = given_up(channel, 3)
+    ticked(channel, ASKED_AGAIN_AFTER)
+    channel.take(snapshot(A, seq, REST))
+    for bad in range(seq + 1, seq + 1 + 4 * MOST_SPOILS, 2):
+        ticked(channel, LEFT_ALONE)
+        outcome, (again,) = channel.spoilt(strange(bad), A)
+        assert isinstance(outcome, Broken)
+        assert (again.action, again.tickers) == ("get_snapshot", (A,))
+        channel.take(snapshot(A, bad + 1, REST))
+        assert A in channel.books.usable
+
+
 def seconds_of(channel: BookChannel, seconds: int) -> Iterator[tuple[int, Command]]:
     """What is asked for in which second, while the book of B lives."""
     for second in range(seconds):

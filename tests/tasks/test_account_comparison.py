@@ -39,7 +39,7 @@ from recio.rules.account.cash import CASH_COMPARISONS, cash_cause
 from recio.rules.account.risk import Approved, Collar
 from recio.rules.health.clock_offset import Offset
 from recio.settings.venue import KalshiSection
-from recio.tasks.account_sync import AccountSync
+from recio.tasks.account_sync import HURRY, AccountSync
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, market, open_trades, order, trade
@@ -176,7 +176,11 @@ class Script:
 
 
 def sync_on(
-    pool: asyncpg.Pool[asyncpg.Record], rest: KalshiRest, wires: Wires, every: float = 0.05
+    pool: asyncpg.Pool[asyncpg.Record],
+    rest: KalshiRest,
+    wires: Wires,
+    every: float = 0.05,
+    began_at: datetime = NOW,
 ) -> AccountSync:
     return AccountSync(
         pool=pool,
@@ -184,6 +188,7 @@ def sync_on(
         clock=AT_NOW,
         venue=KalshiSection(reconcile_every_seconds=every),
         deadline_seconds=0.0,
+        began_at=began_at,
         tag=TAG,
         account_hints=wires.account_hints,
         board=wires.board,
@@ -196,7 +201,11 @@ def sync_on(
 
 @asynccontextmanager
 async def comparing(
-    script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wires, every: float = 0.05
+    script: Script,
+    pool: asyncpg.Pool[asyncpg.Record],
+    wires: Wires,
+    every: float = 0.05,
+    began_at: datetime = NOW,
 ) -> AsyncIterator[list[VenueFact]]:
     """account_sync running against the script; yields the facts that it has told so far."""
     told: list[VenueFact] = []
@@ -206,7 +215,7 @@ async def comparing(
             told.append(await wires.venue_facts.receive())
 
     async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
-        task = sync_on(pool, venue.rest(), wires, every)
+        task = sync_on(pool, venue.rest(), wires, every, began_at)
         group.start_soon(task.run, lambda _sentence: None)
         group.start_soon(collect)
         try:
@@ -273,6 +282,39 @@ async def test_the_time_in_which_an_order_may_arrive_begins_when_its_row_is_ther
         for _ in range(2):
             script.as_of += timedelta(seconds=1)
             await reads(script, 2)
+        await until_told(told, OrderProvenAbsent)
+
+
+async def test_a_comparison_that_begins_anew_takes_no_row_of_its_own_daemon_for_older_than_its_first_look(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """The exit of a row that a slow database has just written is on its way while account_sync begins again."""
+    wires, decided_at = Wires(), NOW - timedelta(seconds=29)
+    slow = order(client_order_id=OURS, state=OrderState.UNKNOWN, created_at=decided_at)
+    wires.open_trades.set(open_trades(orders=(slow,)))
+    script = Script(as_of=NOW - timedelta(seconds=12))
+    async with comparing(script, pool, wires, began_at=NOW - timedelta(minutes=1)) as told:
+        for _ in range(3):
+            await reads(script, 2)
+            script.as_of += timedelta(seconds=2)
+        assert not any(isinstance(each, OrderProvenAbsent) for each in told)
+        script.as_of = NOW + MARGIN
+        for _ in range(2):
+            script.as_of += timedelta(seconds=1)
+            await reads(script, 2)
+        await until_told(told, OrderProvenAbsent)
+
+
+async def test_what_an_earlier_daemon_wrote_is_taken_at_its_word(pool: asyncpg.Pool[asyncpg.Record]):
+    """Nothing leaves of it any more: a restart waits no longer than its own time asks for."""
+    wires, decided_at = Wires(), NOW - timedelta(seconds=29)
+    old = order(client_order_id=OURS, state=OrderState.UNKNOWN, created_at=decided_at)
+    wires.open_trades.set(open_trades(orders=(old,)))
+    script = Script(as_of=NOW - timedelta(seconds=12))
+    async with comparing(script, pool, wires) as told:
+        for _ in range(3):
+            await reads(script, 2)
+            script.as_of += timedelta(seconds=2)
         await until_told(told, OrderProvenAbsent)
 
 
@@ -794,6 +836,22 @@ async def test_channels_that_were_opened_anew_lead_to_a_comparison_at_once(
         await reads(script, 1)
         await wires.account_hints.send(AccountChannelsOpened(at=NOW))
         await reads(script, 1)
+
+
+async def test_reasons_to_look_that_come_by_the_hundred_make_no_more_comparisons_than_an_order_that_is_waited_for(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """Each frame that cannot be read is one: the rate limit is needed for stops."""
+    wires, script = Wires(), Script(as_of=NOW)
+    wires.open_trades.set(open_trades())
+    async with comparing(script, pool, wires, every=3_600):
+        await reads(script, 1)
+        began, target = anyio.current_time(), script.reads + 3
+        with anyio.fail_after(20):
+            while script.reads < target:
+                await wires.account_hints.send(AccountChannelsOpened(at=NOW))
+                await anyio.sleep(0.01)
+        assert anyio.current_time() - began > 2 * HURRY
 
 
 async def test_a_fill_is_told_again_at_every_comparison_until_its_row_is_there_and_then_no_more(

@@ -98,15 +98,21 @@ def rows_since(
     now: datetime,
     seconds: float,
     speed: float,
+    began_at: datetime,
 ) -> Mapping[ClientOrderId, float]:
     """Since when the row of each of these orders has been there, at the latest, in seconds of a clock that nobody can set.
 
     What stands in it is from before its statement, which a slow database carries out many seconds later; only then an exit leaves.
-    What was there at the first look of a run, `before` being None, may be an earlier run's, of which nothing leaves any more:
-    it is taken at its word, as far as that is not in the future. `seconds` is now, and market time runs `speed` times as fast.
+    What was there at the first look, `before` being None, and is from before `began_at`, when this daemon began, is an earlier
+    one's, of which nothing leaves any more: it is taken at its word. A later row may be of a sale that is about to leave, and the
+    first look of a task that began again. `seconds` is now, and market time runs `speed` times as fast.
     """
     known = (
-        {each.client_order_id: seconds - _age(each, now).total_seconds() / speed for each in orders}
+        {
+            each.client_order_id: seconds - _age(each, now).total_seconds() / speed
+            for each in orders
+            if each.created_at < began_at
+        }
         if before is None
         else before
     )
