@@ -35,6 +35,7 @@ from recio.messages.account import (
 from recio.messages.controls import Halt
 from recio.messages.markets import Listings, MarketSettled, VenuePhase, VenueState
 from recio.messages.orders import OrderState
+from recio.messages.past_account import PastFact
 from recio.rules.account.cash import CASH_COMPARISONS, cash_cause
 from recio.rules.account.risk import Approved, Collar
 from recio.rules.health.clock_offset import Offset
@@ -212,7 +213,9 @@ async def comparing(
 
     async def collect() -> None:
         while True:
-            told.append(await wires.venue_facts.receive())
+            fact = await wires.venue_facts.receive()
+            assert not isinstance(fact, PastFact)  # nothing was restored
+            told.append(fact)
 
     async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
         task = sync_on(pool, venue.rest(), wires, every, began_at)
