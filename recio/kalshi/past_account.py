@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from recio.errors import Transient
 from recio.kalshi import account_bodies, historical
 from recio.kalshi.account_bodies import OrderBody, Orders, list_params
 from recio.kalshi.amounts import contract_count, trade_price
@@ -25,7 +26,7 @@ from recio.messages.orders import OrderPurpose
 from recio.messages.past_account import PastMarket, PastOrder, PastRead
 from recio.rules.account import forgotten
 from recio.rules.account.reconcile import is_ours
-from recio.units import BookSide, ClientOrderId, EventTicker, Ticker
+from recio.units import BookSide, ClientOrderId, EventTicker, Ticker, UnitError
 
 LISTS = ("/portfolio/orders", "/historical/orders")
 
@@ -149,7 +150,10 @@ async def _market(rest: KalshiRest, ticker: Ticker) -> PastMarket | None:
             if refused.status != NOT_FOUND:
                 raise
             continue
-        insist_on_writable(body)
+        try:
+            insist_on_writable(body)
+        except UnitError as error:
+            raise Transient(f"market {ticker}: {error}") from error
         return PastMarket(
             event_ticker=EventTicker(body.event_ticker), closes_at=body.close_time.astimezone(UTC)
         )

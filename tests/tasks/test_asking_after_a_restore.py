@@ -129,6 +129,21 @@ async def test_the_end_is_not_told_by_a_read_that_may_be_older_than_an_order_on_
         assert end == PastRead(orders=())
 
 
+async def test_an_event_that_no_row_can_hold_is_a_fault_that_passes(pool: asyncpg.Pool[asyncpg.Record]):
+    """The order is told once the venue says it whole; meanwhile fills and settlements are read on."""
+    await restored(pool)
+    broken = MARKET | {"event_ticker": "KX\x00"}
+    script = Script(as_of=LONG_AFTER, orders=[listed(FORGOTTEN)], market=broken)
+    wires = at_rest()
+    async with comparing(script, pool, wires) as told:
+        with anyio.fail_after(20):
+            while script.reads < 2:  # noqa: ASYNC110 - noted by the server's own handler
+                await anyio.sleep(0.01)
+        assert told == []
+        script.market = MARKET
+        assert (await until_told(told, PastOrder)).name == FORGOTTEN
+
+
 async def test_rows_that_were_never_restored_ask_for_nothing_more(pool: asyncpg.Pool[asyncpg.Record]):
     async with transaction(pool) as connection:
         await begun(connection)
