@@ -41,7 +41,9 @@ _BEGIN = """
     SELECT r.restore_id, $1, least(
             coalesce((SELECT max(created_at) FROM orders), o.at, r.newest_at, $1),
             coalesce((SELECT max(at) FROM fills), o.at, r.newest_at, $1),
-            (SELECT min(created_at) FROM orders WHERE is_unfinished)),
+            (SELECT min(created_at) FROM orders WHERE is_unfinished),
+            (SELECT min(read_from) FROM brought_in WHERE restore_id > coalesce(
+                (SELECT max(restore_id) FROM brought_in WHERE finished_at IS NOT NULL), 0))),
         coalesce((SELECT max(transaction_id) FROM ledger_transactions), 0)
     FROM (SELECT * FROM restores WHERE restore_id = restore_to_bring_in()) AS r
     LEFT JOIN (SELECT max(at) AS at FROM opening_balances) AS o ON true
@@ -50,6 +52,7 @@ _BEGIN = """
 _READ_FROM = "SELECT read_from FROM brought_in WHERE restore_id = restore_to_bring_in()"
 _IS_DUE = "SELECT restore_to_bring_in() IS NOT NULL"
 _TRADE_OF = "SELECT trade_id FROM orders WHERE client_order_id = $1"
+_ENTRY_OF = "SELECT client_order_id FROM orders WHERE trade_id = $1 AND purpose = 'entry' LIMIT 1"
 _NEW_TRADE = """
     INSERT INTO trades (strategy, ticker, event_ticker, exchange_index, side, state, opened_at, closes_at, why, inputs)
     VALUES ($1, $2, $3, $4, $5, 'opening', $6, $7, $8, '{}') RETURNING trade_id
@@ -91,7 +94,8 @@ async def begin(asks: Asks, now: datetime) -> None:
     """At the start of a run, before anything is brought in: the newest restore gets its row. Without a restore nothing happens.
 
     The rows know all that came before their newest order and their newest fill, apart from what has no end yet; without
-    either, all before the newest opening balance, which is in it.
+    either, all before the newest opening balance, which is in it. A backup from the middle of such a bringing in
+    knows no more than the one before it.
     """
     if await asks.fetchrow(_BEGIN, now) is not None:
         log.warning("restored", sentence="the venue is asked for what the backup had forgotten")
@@ -152,7 +156,8 @@ async def _rows_of(connection: Connection, order: PastOrder) -> MarketRows:
     live = None if number is None else await trades.one(connection, number)
     entry = forgotten.entry_named(order.name) if order.purpose is OrderPurpose.EXIT else None
     of_entry = None if entry is None else await connection.fetchval(_TRADE_OF, entry)
-    return MarketRows(live=live, of_entry=of_entry)
+    live_entry = None if number is None else await connection.fetchval(_ENTRY_OF, number)
+    return MarketRows(live=live, of_entry=of_entry, live_entry=live_entry)
 
 
 async def _bring_in(

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from recio.errors import Transient
 from recio.kalshi import account_bodies, historical
 from recio.kalshi.account_bodies import OrderBody, Orders, list_params
 from recio.kalshi.amounts import contract_count, trade_price
@@ -25,7 +26,7 @@ from recio.messages.orders import OrderPurpose
 from recio.messages.past_account import PastMarket, PastOrder, PastRead
 from recio.rules.account import forgotten
 from recio.rules.account.reconcile import is_ours
-from recio.units import BookSide, ClientOrderId, EventTicker, Ticker
+from recio.units import BookSide, ClientOrderId, EventTicker, Ticker, UnitError
 
 LISTS = ("/portfolio/orders", "/historical/orders")
 
@@ -72,11 +73,25 @@ class PastReads:
             return None
         missing = await without_row([each.name for each in listed])
         unknown = [each for each in listed if each.name in missing]
-        found = [await asked.ask(self._with_market(rest, each)) for each in unknown if not _is_resting(each)]
         return PastRead(
-            orders=tuple(each for each in found if each is not None),
+            orders=tuple(await self._whole(rest, asked, [each for each in unknown if not _is_resting(each)])),
             resting=tuple(each.name for each in unknown if _is_resting(each)),
         )
+
+    async def _whole(self, rest: KalshiRest, asked: Round, orders: Iterable[PastOrder]) -> list[PastOrder]:
+        """No later entry on a market either that could not be read for one: it would take the place of that one."""
+        found: list[PastOrder] = []
+        unread: set[Ticker] = set()
+        for each in orders:
+            ticker = each.seen.ticker
+            if each.purpose is OrderPurpose.ENTRY and ticker in unread:
+                continue
+            whole = await asked.ask(self._with_market(rest, each))
+            if whole is None:
+                unread.add(ticker)
+            else:
+                found.append(whole)
+        return found
 
     async def _with_market(self, rest: KalshiRest, order: PastOrder) -> PastOrder:
         """An entry with what its trade has to know of its market. Raises Transient while that cannot be read."""
@@ -149,7 +164,10 @@ async def _market(rest: KalshiRest, ticker: Ticker) -> PastMarket | None:
             if refused.status != NOT_FOUND:
                 raise
             continue
-        insist_on_writable(body)
+        try:
+            insist_on_writable(body)
+        except UnitError as error:
+            raise Transient(f"market {ticker}: {error}") from error
         return PastMarket(
             event_ticker=EventTicker(body.event_ticker), closes_at=body.close_time.astimezone(UTC)
         )

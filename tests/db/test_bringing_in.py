@@ -17,7 +17,7 @@ from recio.messages.orders import OrderPurpose, OrderState, TradeState
 from recio.messages.past_account import PastFact, PastMarket, PastOrder, PastRead
 from recio.rules.account.held import Held, apply, differences
 from recio.rules.account.reconcile import FAMILY_CHARS
-from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, VenueOrderId
+from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from tests.builders import EVENT, NOW, TICKER
 from tests.db.test_trade_store import an_intent
 from tests.runs import begun, placed_entry, rows_say
@@ -162,6 +162,22 @@ async def test_what_was_sold_and_bought_anew_is_two_trades_and_the_second_is_hel
     assert await connection.fetchval("SELECT count(*) FROM trades WHERE state = 'closed'") == 1
 
 
+async def test_a_sale_waits_for_its_own_trade_while_another_is_live_on_its_market(connection: Connection):
+    """The market of one entry could not be read when that of the next could: its sale must not end the next one's trade."""
+    await begun(connection)
+    writer = await restore(connection)
+    tag = await old_tag(connection)
+    first, sold, second = (
+        an_order(f"recio-{tag}-9-entry-1", 1),
+        an_order(f"recio-{tag}-9-exit-1", 2),
+        an_order(f"recio-{tag}-10-entry-1", 3),
+    )
+    held = await told(connection, writer, *map(its_fill, (first, sold, second)), second, sold)
+    (trade,) = held.trades.values()
+    assert (trade.state, trade.held, trade.opened_at) == (TradeState.OPEN, Quantity(1000), second.created_at)
+    assert sold.name not in await states(connection)
+
+
 async def test_an_entry_that_found_nobody_is_a_void_trade(connection: Connection):
     await begun(connection)
     writer = await restore(connection)
@@ -284,6 +300,27 @@ async def test_a_second_restore_is_made_good_even_if_the_first_never_was(connect
     assert await connection.fetchval("SELECT count(*) FROM brought_in") == 2
     await told(connection, writer, PastRead(orders=()))
     assert await bringing_in.read_from(connection) is None
+
+
+@pytest.mark.parametrize("is_finished", [False, True])
+async def test_a_backup_from_the_middle_of_it_is_asked_as_far_back_as_the_restore_before_unless_that_ended(
+    connection: Connection, is_finished: bool
+):
+    """What was brought in until then is newer than what still waited."""
+    before = await begun(connection)
+    await placed_entry(connection, before, an_intent(), NOW, DEADLINE)
+    ours = an_order(await connection.fetchval("SELECT client_order_id FROM orders"), 0)
+    await told(connection, before, its_fill(ours))
+    await trade_store.record_fact(connection, ours.seen, NOW)
+    writer = await restore(connection)
+    newer = an_order(f"recio-{await old_tag(connection)}-8-entry-1", 3600)
+    newer = replace(newer, seen=replace(newer.seen, ticker=Ticker(f"{EVENT}-T99999.99")))
+    its = replace(its_fill(newer), ticker=newer.seen.ticker)
+    await told(connection, writer, its, newer, *([PastRead(orders=())] if is_finished else []))
+    await backup_rows.begin_anew(connection, "/backups", None, NOW, NOW)
+    await bringing_in.begin(connection, LATER + timedelta(hours=2))
+    since = newer.created_at if is_finished else NOW
+    assert await bringing_in.read_from(connection) == since
 
 
 async def test_an_empty_backup_is_made_good_from_its_opening_balance_on(connection: Connection):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import anyio
 import asyncpg
+from aiohttp import web
 
 from recio.db import backup_rows, bringing_in
 from recio.db.connection import transaction
@@ -127,6 +128,38 @@ async def test_the_end_is_not_told_by_a_read_that_may_be_older_than_an_order_on_
         script.as_of = LONG_AFTER
         end = await until_told(told, PastRead)
         assert end == PastRead(orders=())
+
+
+async def test_an_entry_waits_for_the_one_before_it_whose_market_could_not_be_read(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """Told first, it would take the market, and the one before would never have a place."""
+
+    class OnceAway(Script):
+        async def answer(self, request: web.Request) -> web.StreamResponse:
+            self.broken = "" if self.asked.count(TICKER) else "markets"
+            return await super().answer(request)
+
+    await restored(pool)
+    second = listed(FORGOTTEN.replace("-7-", "-9-"), order_id="v-9", created_time="2026-11-23T12:00:03Z")
+    script = OnceAway(as_of=LONG_AFTER, orders=[second, listed(FORGOTTEN)], market=MARKET, status=400)
+    async with comparing(script, pool, at_rest()) as told:
+        assert (await until_told(told, PastOrder)).name == FORGOTTEN
+
+
+async def test_an_event_that_no_row_can_hold_is_a_fault_that_passes(pool: asyncpg.Pool[asyncpg.Record]):
+    """The order is told once the venue says it whole; meanwhile fills and settlements are read on."""
+    await restored(pool)
+    broken = MARKET | {"event_ticker": "KX\x00"}
+    script = Script(as_of=LONG_AFTER, orders=[listed(FORGOTTEN)], market=broken)
+    wires = at_rest()
+    async with comparing(script, pool, wires) as told:
+        with anyio.fail_after(20):
+            while script.reads < 2:  # noqa: ASYNC110 - noted by the server's own handler
+                await anyio.sleep(0.01)
+        assert told == []
+        script.market = MARKET
+        assert (await until_told(told, PastOrder)).name == FORGOTTEN
 
 
 async def test_rows_that_were_never_restored_ask_for_nothing_more(pool: asyncpg.Pool[asyncpg.Record]):

@@ -34,6 +34,8 @@ class MarketRows:
     """The trade that is live on it; there is never more than one."""
     of_entry: TradeId | None = None
     """The trade whose entry has the tag and the trade number of an exit."""
+    live_entry: ClientOrderId | None = None
+    """The entry of the live one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ def _place_of_exit(order: PastOrder, rows: MarketRows) -> Place:
         return NoPlace("nothing is held on its market")
     if rows.of_entry not in (None, trade.trade_id):
         return NoPlace(f"it sold trade {rows.of_entry}, and trade {trade.trade_id} is live on its market")
+    if _is_of_another(order.name, rows.live_entry):
+        return NoPlace(f"it sold another trade than {trade.trade_id}, which has no row yet")
     if book_side(trade.side, OrderPurpose.EXIT) is not order.book_side:
         return NoPlace(f"it does not sell what trade {trade.trade_id} holds")
     if trade.state is not TradeState.OPEN:
@@ -110,6 +114,12 @@ def _place_of_exit(order: PastOrder, rows: MarketRows) -> Place:
     if order.seen.filled > trade.held:
         return NoPlace(f"it sold more than trade {trade.trade_id} holds")
     return OfTrade(trade.trade_id)
+
+
+def _is_of_another(exit_order: ClientOrderId, entry: ClientOrderId | None) -> bool:
+    """As long as a tag lasts, a trade has one number. Under a later tag, which sold it after a restore, it may have another."""
+    sold, bought = named(exit_order), None if entry is None else named(entry)
+    return sold is not None and bought is not None and sold.tag == bought.tag and sold.trade != bought.trade
 
 
 def told(done: BroughtIn) -> str:
