@@ -127,7 +127,8 @@ def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
         "tasks", f"{len(tasks)}, {restarts} restarts" + (f"; not running: {', '.join(down)}" if down else "")
     )
     yield _line("alerts", _alerts(said.get("alerts") or {}))
-    if restored := (said.get("backups") or {}).get("restored"):
+    backups: dict[str, Any] = said.get("backups") or {}
+    if restored := backups.get("restored"):
         yield _line("restore", f"{restored['at']}: {restored['sentence']}")
 
 
