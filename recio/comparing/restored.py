@@ -18,12 +18,11 @@ from recio.kalshi.past_account import PastReads
 from recio.kalshi.rest import KalshiRest
 from recio.messages.past_account import PastFact, PastRead
 from recio.rules.account.forgotten import told
+from recio.rules.account.reconcile import OVERLAP
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import ClientOrderId
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-OVERLAP = timedelta(minutes=10)
-"""Market time by which each read of fills and settlements reaches behind the one before."""
 WRITTEN_WITHIN = 5.0
 """Host seconds until what is still without a row is told once more."""
 Tell = Callable[[PastFact], Awaitable[None]]

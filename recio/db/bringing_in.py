@@ -23,6 +23,7 @@ from recio.rules.account import forgotten, lifecycle
 from recio.rules.account.forgotten import MarketRows, NewTrade, NoPlace, OfTrade
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
+    BookSide,
     ClientOrderId,
     Money,
     Side,
@@ -230,7 +231,7 @@ def _most_it_could_cost(order: PastOrder) -> Money:
     """Without its fee, which its fills tell."""
     if order.purpose is OrderPurpose.EXIT:
         return Money(0)
-    own = order.price if order.book_side.value == "bid" else complement(order.price)
+    own = order.price if order.book_side is BookSide.BID else complement(order.price)
     return notional(own, order.quantity)
 
 

@@ -18,7 +18,7 @@ import asyncpg
 from recio.bells import woken_by
 from recio.clock import Clock
 from recio.comparing.absences import Absences
-from recio.comparing.restored import OVERLAP, SENTENCE, Restored, restored
+from recio.comparing.restored import SENTENCE, Restored, restored
 from recio.db import cash, sifting
 from recio.db import trades as trade_rows
 from recio.db.connection import transaction
@@ -58,6 +58,7 @@ from recio.messages.past_account import PastFact
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.account.market_facts import untold
 from recio.rules.account.reconcile import (
+    OVERLAP,
     MarketLedger,
     Suspicion,
     absence_margin,
@@ -133,10 +134,10 @@ class AccountSync:
     """By whose rules a trade is sold that a restored backup had forgotten."""
 
     async def run(self, say: Say) -> None:
-        arrives = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
+        within = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
         memory = _Memory(
             absences=Absences(
-                rest=self.rest, clock=self.clock, arrives_within=arrives, began_at=self.began_at
+                rest=self.rest, clock=self.clock, arrives_within=within, began_at=self.began_at
             ),
             since=(await sifting.backfill_from(self.pool) or self.clock.utc()) - OVERLAP,
         )
@@ -201,8 +202,7 @@ class AccountSync:
         while True:
             await cycle_of(Task.ACCOUNT_SYNC)
             await self._compare(memory, say)
-            fault = memory.round.end()
-            if fault:
+            if fault := memory.round.end():
                 memory.sentence = f"{fault}; comparisons before: {memory.compared}"
                 with anyio.move_on_after(memory.round.wait):
                     await wait_telling(lambda: say(memory.sentence))

@@ -10,6 +10,8 @@ from recio.messages.account import AccountView, FillSeen, PositionDifference
 from recio.messages.orders import OpenTrades, OrderView, TradeView
 from recio.units import ClientOrderId, Quantity, Side, Ticker
 
+OVERLAP = timedelta(minutes=10)
+"""Market time by which each read of orders, fills and settlements reaches behind the one before."""
 READS_THAT_PROVE = 2
 SLACK_SECONDS = 5.0
 
