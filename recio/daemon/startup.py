@@ -36,6 +36,10 @@ from recio.settings.strategies import DEFAULT, Stage
 from recio.settings.trading import ModelKind, ModelSection
 from recio.test_hooks.crash_points import CrashPoint, reached
 
+KEPT_PREPARED = 100
+"""Statements that each connection of the daemon keeps prepared, where no pooler stands in between: parsed and planned anew, an
+answer's rows took half as long again."""
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
@@ -75,7 +79,9 @@ async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[O
     """A pool on a database whose schema is ours, whose identity is ours, and that no one else drives."""
     async with (
         advisory_lock(config.database.direct_dsn.get_secret_value() or dsn, ACCOUNT_LOCK) as lock,
-        open_pool(dsn, application_name="recio", min_size=2, max_size=DAEMON_POOL) as pool,
+        open_pool(
+            dsn, application_name="recio", min_size=2, max_size=DAEMON_POOL, statement_cache_size=KEPT_PREPARED
+        ) as pool,
     ):
         reached(CrashPoint.POOL_OPENED)
         with starting_faults():

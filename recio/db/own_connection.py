@@ -27,6 +27,11 @@ else:  # asyncpg's classes are generic in their type stubs only
     Record = Statement = object
 
 
+BY_INDEX, AS_BEFORE = "SET enable_seqscan = off; SET jit = off", "RESET enable_seqscan; RESET jit"
+"""A plan that was made while a table was empty reads all of it for as long as its statistics say so, row after row that comes.
+
+Without it costs of statements would depend on when the tables were last analysed. Behind a pooler the session is another's too.
+"""
 _numbers = itertools.count(1)
 """Without a name of its own a statement is parsed anew at each use; the server keeps names as long as the connection."""
 
@@ -80,8 +85,13 @@ async def own_connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[O
     with transient_faults():
         connection = await pool.acquire(timeout=ACQUIRE_LIMIT)
     try:
+        if not is_behind_pooler(pool):
+            with transient_faults():
+                await connection.execute(BY_INDEX)
         yield OwnConnection(connection, is_behind_pooler(pool))
     finally:
         # A connection that is lost cannot be given back in order, which is no fault of whoever is ending here.
         with suppress(Transient), anyio.move_on_after(CLOSE_LIMIT, shield=True), transient_faults():
+            if not is_behind_pooler(pool):
+                await connection.execute(AS_BEFORE)
             await pool.release(connection)

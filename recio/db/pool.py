@@ -119,7 +119,7 @@ async def open_pool(
 ) -> AsyncGenerator[asyncpg.Pool[asyncpg.Record]]:
     """A pool whose connections keep time in UTC and give up on a statement after ten seconds.
 
-    Prepared statements are not cached unless asked for, so that a transaction pooler may stand in between.
+    Statements are kept prepared only if asked for, and never while a transaction pooler stands in between.
     Raises BadConfig for a database that cannot be used, DatabaseAway for one that is away.
     """
     create = partial(
@@ -127,17 +127,18 @@ async def open_pool(
         dsn,
         min_size=min_size,
         max_size=max_size,
-        statement_cache_size=statement_cache_size,
+        statement_cache_size=0,
         timeout=CONNECT_TIMEOUT,
         command_timeout=STATEMENT_TIMEOUT,
         init=prepare,
         reset=_as_it_is,
     )
     settings = SERVER_SETTINGS | {"application_name": application_name}
+    direct = settings | SERVER_LIMIT | SWIFT_KEEPALIVES
     try:
         _refuse_absent_files(dsn)
         try:
-            pool = await create(server_settings=settings | SERVER_LIMIT | SWIFT_KEEPALIVES)
+            pool = await create(server_settings=direct)
         except faults.ProtocolViolationError:  # how a pooler refuses a setting that it does not keep
             pool = await create(server_settings=settings)
     except Exception as error:
@@ -147,6 +148,15 @@ async def open_pool(
             await _check_version(pool)
             if await _is_pooled(pool):
                 _behind_poolers.add(id(pool))
+            elif statement_cache_size:
+                pool.set_connect_args(
+                    dsn,
+                    server_settings=direct,
+                    statement_cache_size=statement_cache_size,
+                    timeout=CONNECT_TIMEOUT,
+                    command_timeout=STATEMENT_TIMEOUT,
+                )
+                await pool.expire_connections()
         yield pool
     finally:
         _behind_poolers.discard(id(pool))

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from recio.daemon.database import ACCOUNT_LOCK, daemon_runs
-from recio.daemon.startup import owned_pool
+from recio.daemon.startup import KEPT_PREPARED, owned_pool
 from recio.db import general_ledger, trade_store
 from recio.db.connection import single_statement, transaction
 from recio.db.embedded import EmbeddedServer
@@ -72,7 +72,9 @@ async def _prepared(direct: Server) -> None:
 @pytest.fixture
 async def pool(pooled: Pooled) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
     dsn = pooled.through.dsn(DATABASE, "trader")
-    async with open_pool(dsn, application_name="recio", min_size=2, max_size=7) as opened:
+    async with open_pool(
+        dsn, application_name="recio", min_size=2, max_size=7, statement_cache_size=KEPT_PREPARED
+    ) as opened:
         yield opened
 
 

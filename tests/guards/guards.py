@@ -477,8 +477,8 @@ LIMITS = (
         _guard(
             f"the database keeps {name}",
             "schema.sql",
-            f"PERFORM require_within_limit(NEW.fencing, '{name}',",
-            f"PERFORM concat(NEW.fencing, '{name}',",
+            f", '{name}', (",
+            f", '{name}', 0 * (",
             DATABASE_LIMITS,
         )
         for name in IN_ROWS

@@ -1025,10 +1025,14 @@ COMMENT ON COLUMN limit_cuts.at IS 'UTC, by the database''s clock.';
 COMMENT ON COLUMN limit_cuts.after_grant IS 'The newest grant of this limit to the run after at that time, which is void from here on; 0: there was none.';
 CREATE INDEX IF NOT EXISTS limit_cuts_by_name ON limit_cuts (fencing, name, amount);
 
--- What a limit of a run is now: as its start had it, or as somebody lowered it since. NULL: the run has no such limit.
+-- What each limit of a run is now: as its start had it, or as somebody lowered it since.
+CREATE OR REPLACE FUNCTION limits_in_force(run bigint) RETURNS TABLE (name text, amount numeric) LANGUAGE sql STABLE AS $$
+    SELECT l.name, least(l.amount, (SELECT min(c.amount) FROM limit_cuts AS c WHERE c.fencing = run AND c.name = l.name))
+    FROM risk_limits AS l WHERE l.fencing = run
+$$;
+-- One of them. NULL: the run has no such limit.
 CREATE OR REPLACE FUNCTION limit_in_force(run bigint, limit_name text) RETURNS numeric LANGUAGE sql STABLE AS $$
-    SELECT least(l.amount, (SELECT min(c.amount) FROM limit_cuts AS c WHERE c.fencing = run AND c.name = limit_name))
-    FROM risk_limits AS l WHERE l.fencing = run AND l.name = limit_name
+    SELECT l.amount FROM limits_in_force(run) AS l WHERE l.name = limit_name
 $$;
 
 -- Starts, grants and cuts of one limit come one after another, whatever any clock says.
@@ -1107,27 +1111,13 @@ CREATE OR REPLACE FUNCTION realised_since(midnight timestamptz) RETURNS numeric 
     SELECT coalesce(sum(realised), 0) FROM day_figures WHERE day >= (midnight AT TIME ZONE 'UTC')::date
 $$;
 
-CREATE OR REPLACE FUNCTION require_within_limit(run bigint, limit_name text, figure numeric) RETURNS void
-LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    most numeric;
-BEGIN
-    most := limit_in_force(run, limit_name);
-    IF most IS NULL THEN
-        RAISE EXCEPTION 'run % has no limit %', run, limit_name USING ERRCODE = 'check_violation';
-    END IF;
-    IF figure > most THEN
-        RAISE EXCEPTION 'limit % is %, with this order it would be %', limit_name, most, figure
-            USING ERRCODE = 'check_violation', CONSTRAINT = limit_name, DETAIL = format('%s > %s', figure, most);
-    END IF;
-END $$;
-
 -- The second check of the limits, from the rows alone. An entry beyond a limit gets no row, so no order is sent.
 CREATE OR REPLACE FUNCTION check_entry_limits() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     trade trades;
     live record;
     held numeric;
+    broken record;
 BEGIN
     IF may_be_brought_in(NEW.client_order_id) THEN
         -- It was held against its limits when it was decided, and is at the venue whatever they are now.
@@ -1144,26 +1134,36 @@ BEGIN
         RAISE EXCEPTION 'order %: an entry needs the ask and the model value of its price collar',
             NEW.client_order_id USING ERRCODE = 'check_violation';
     END IF;
-    PERFORM require_within_limit(NEW.fencing, 'max_contracts_per_order', NEW.quantity);
-    PERFORM require_within_limit(NEW.fencing, 'price_collar_dollars',
-        own_price(trade.side, NEW.price) - least(NEW.ask, NEW.model_value));
     SELECT
         count(*) AS trades, coalesce(sum(cost), 0) AS cost,
         coalesce(sum(cost) FILTER (WHERE event_ticker = trade.event_ticker), 0) AS event_cost,
         coalesce(sum(contracts) FILTER (WHERE ticker = trade.ticker), 0) AS contracts
     INTO live FROM live_exposure;
-    PERFORM require_within_limit(NEW.fencing, 'max_contracts_per_strike', live.contracts + NEW.quantity);
-    PERFORM require_within_limit(NEW.fencing, 'max_event_cost_dollars', live.event_cost + NEW.reserved);
-    PERFORM require_within_limit(NEW.fencing, 'max_open_trades', live.trades);
-    PERFORM require_within_limit(NEW.fencing, 'max_open_cost_dollars', live.cost + NEW.reserved);
-    PERFORM require_within_limit(NEW.fencing, 'max_entries_per_event',
-        (SELECT entries FROM event_entries WHERE event_ticker = trade.event_ticker));
-    -- A gain of today allows nothing: what is open may end tomorrow, without it.
-    PERFORM require_within_limit(NEW.fencing, 'max_daily_loss_dollars', live.cost + NEW.reserved
-        - least(realised_since(date_trunc('day', NEW.created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'), 0));
-    PERFORM require_within_limit(NEW.fencing, 'max_orders_per_minute',
-        1 + (SELECT count(*) FROM orders WHERE created_at > NEW.created_at - interval '1 minute'));
-    PERFORM require_within_limit(NEW.fencing, 'max_consecutive_losses', 1 + losses_in_a_row());
+    -- All limits in one statement: as one for each they were a third of what an entry's rows cost.
+    SELECT asked.name, asked.figure, l.amount INTO broken FROM (VALUES
+        (1, 'max_contracts_per_order', (NEW.quantity)),
+        (2, 'price_collar_dollars', (own_price(trade.side, NEW.price) - least(NEW.ask, NEW.model_value))),
+        (3, 'max_contracts_per_strike', (live.contracts + NEW.quantity)),
+        (4, 'max_event_cost_dollars', (live.event_cost + NEW.reserved)),
+        (5, 'max_open_trades', (live.trades)),
+        (6, 'max_open_cost_dollars', (live.cost + NEW.reserved)),
+        (7, 'max_entries_per_event', (SELECT e.entries FROM event_entries AS e WHERE e.event_ticker = trade.event_ticker)),
+        -- A gain of today allows nothing: what is open may end tomorrow, without it.
+        (8, 'max_daily_loss_dollars', (live.cost + NEW.reserved
+            - least(realised_since(date_trunc('day', NEW.created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'), 0))),
+        (9, 'max_orders_per_minute', (SELECT 1 + count(*) FROM orders AS o
+            WHERE o.created_at > NEW.created_at - interval '1 minute')),
+        (10, 'max_consecutive_losses', (1 + losses_in_a_row()))
+    ) AS asked (nth, name, figure) LEFT JOIN limits_in_force(NEW.fencing) AS l USING (name)
+    WHERE l.amount IS NULL OR asked.figure > l.amount ORDER BY asked.nth LIMIT 1;
+    IF FOUND AND broken.amount IS NULL THEN
+        RAISE EXCEPTION 'run % has no limit %', NEW.fencing, broken.name USING ERRCODE = 'check_violation';
+    END IF;
+    IF FOUND THEN
+        RAISE EXCEPTION 'limit % is %, with this order it would be %', broken.name, broken.amount, broken.figure
+            USING ERRCODE = 'check_violation', CONSTRAINT = broken.name,
+            DETAIL = format('%s > %s', broken.figure, broken.amount);
+    END IF;
     RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER entries_within_limits BEFORE INSERT ON orders
