@@ -80,7 +80,11 @@ async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[O
     async with (
         advisory_lock(config.database.direct_dsn.get_secret_value() or dsn, ACCOUNT_LOCK) as lock,
         open_pool(
-            dsn, application_name="recio", min_size=2, max_size=DAEMON_POOL, statement_cache_size=KEPT_PREPARED
+            dsn,
+            application_name="recio",
+            min_size=2,
+            max_size=DAEMON_POOL,
+            statement_cache_size=KEPT_PREPARED,
         ) as pool,
     ):
         reached(CrashPoint.POOL_OPENED)
