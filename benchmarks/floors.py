@@ -21,6 +21,9 @@ from benchmarks.venue.scenes import FLOOR
 
 PAUSE = 0.003
 """Seconds between two samples: a burst would keep everything warm that an order finds cold."""
+SELDOM = 0.33
+"""Seconds between two orders of the daemon beside it."""
+SELDOM_SAMPLES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,8 @@ class Floors:
     """Seconds of each sample."""
 
     insert: list[float]
+    seldom: list[float]
+    """The same row, asked as rarely as orders are: what an idle disk and idle processes add to any commit."""
     post: list[float]
     sign: list[float]
 
@@ -38,19 +43,20 @@ def floors(venue: StandIn, dsn: str, key: Path, samples: int) -> Floors:
 
 async def _floors(venue: StandIn, dsn: str, key: Path, samples: int) -> Floors:
     return Floors(
-        insert=await _inserts(dsn, samples),
+        insert=await _inserts(dsn, samples, PAUSE),
+        seldom=await _inserts(dsn, min(samples, SELDOM_SAMPLES), SELDOM),
         post=await _posts(venue.rest_url.removesuffix(PREFIX) + FLOOR, venue.ticker, samples),
         sign=await _signatures(key, samples),
     )
 
 
-async def _inserts(dsn: str, samples: int) -> list[float]:
+async def _inserts(dsn: str, samples: int, pause: float) -> list[float]:
     """One row, committed by the same server with the same settings, on a connection that is open."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("CREATE TABLE IF NOT EXISTS bench_floor (x bigint)")
         statement = await connection.prepare("INSERT INTO bench_floor VALUES ($1)")
-        return await _timed(samples, lambda: statement.fetch(1))
+        return await _timed(samples, lambda: statement.fetch(1), pause)
     finally:
         await connection.close()
 
@@ -78,11 +84,11 @@ async def _signatures(path: Path, samples: int) -> list[float]:
     return await _timed(samples, sign)
 
 
-async def _timed(samples: int, work: Callable[[], Awaitable[object]]) -> list[float]:
+async def _timed(samples: int, work: Callable[[], Awaitable[object]], pause: float = PAUSE) -> list[float]:
     found: list[float] = []
     for _ in range(samples):
         began = time.perf_counter()
         await work()
         found.append(time.perf_counter() - began)
-        await anyio.sleep(PAUSE)
+        await anyio.sleep(pause)
     return found

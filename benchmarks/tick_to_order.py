@@ -68,6 +68,7 @@ class TickToOrder:
                     figures += _plain(f"{title}: {what} by a change of {by}", samples)
         for title, samples in (
             ("floor: one durable row", self.floors.insert),
+            ("floor: one durable row, three a second", self.floors.seldom),
             ("floor: a POST to its first byte", self.floors.post),
             ("floor: one RSA signature", self.floors.sign),
         ):
