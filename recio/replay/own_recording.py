@@ -26,7 +26,7 @@ from recio.replay.playback import engine_of
 from recio.replay.session import NOTHING_NEW, Look
 from recio.replay.spot import REMEMBERED, closing_minute
 from recio.replay.tally import Tally
-from recio.replay.windows import Window, decisive, judge
+from recio.replay.windows import Window, follows_on, judge
 from recio.rules.decision.cycles import EntryLook
 from recio.rules.market import market_board
 from recio.rules.pricing.model import AVERAGE, Model
@@ -112,7 +112,7 @@ class OwnSession:
         closes_at, until = int(window.closes_at.timestamp()), int(now.timestamp())
         proxy = closing_minute(tuple(traded), closes_at, until, window.places)
         found = self.found[window.ticker] = judge(self.session, window, proxy)
-        result = decisive(window, found)
+        result = found.outcome
         if result is not None:
             self.engine.settle(window.ticker, result, min(window.known_at, now))
 
@@ -156,7 +156,7 @@ def trade_own(
     session.finish()
     if session.began_at is None or session.last_at is None:
         raise BadRecording(f"{recording.segments[0].parent} holds no cycle that saw a board and a price")
-    results = {each.ticker: decisive(each, session.found[each.ticker]) for each in windows}
+    results = {each.ticker: session.found[each.ticker].outcome for each in windows}
     return SessionFound(
         name=recording.name,
         began_at=session.began_at,
@@ -234,4 +234,5 @@ def _next_strikes(markets: Iterable[Market]) -> dict[Ticker, Decimal | None]:
         ended[0].ticker: opening[moment][0].floor_strike
         for moment, ended in closing.items()
         if len(ended) == len(opening.get(moment, ())) == 1
+        and follows_on(ended[0].ticker, opening[moment][0].ticker)
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,12 +17,14 @@ import msgspec
 
 from recio.errors import BadRecording
 from recio.messages.markets import Market, MarketStatus, PriceRange, StrikeType
-from recio.replay.findings import WindowFound
+from recio.replay.findings import NEXT_STRIKE, PUBLISHED, WindowFound
 from recio.replay.session_files import is_price, without_mark
 from recio.replay.spot import LONGEST_HOLE, ProxyMinute
 from recio.rules.market.settlement import outcome, places_of
 from recio.units import EventTicker, Price, Side, Ticker
 
+WINDOWS = "15M"
+"""How the name of a series ends that has one market at a time, whose strike is set when it opens."""
 WINDOW, HOUR = timedelta(minutes=15), timedelta(hours=1)
 OUTCOME_AFTER = timedelta(seconds=LONGEST_HOLE + 2)
 """Market time from a window's close until its outcome is looked at: late trades are in by then, and the venue has settled one
@@ -106,6 +108,10 @@ def read_windows(path: Path, symbol: str) -> tuple[Window, ...]:
         raise BadRecording(f"{path} cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRecording(f"{path} is not a description of a session: {error}") from error
+    for row in rows:
+        # One close is one moment, in whatever zone a description tells it: it is one draw of chance.
+        row.close_time = row.close_time.astimezone(UTC)
+        row.open_time = None if row.open_time is None else row.open_time.astimezone(UTC)
     rows.sort(key=lambda row: row.close_time)
     _check(path, rows)
     return tuple(_window(rows, place, symbol) for place in range(len(rows)))
@@ -130,7 +136,7 @@ def _check(path: Path, rows: Sequence[_Row]) -> None:
 def _opens(row: _Row) -> datetime:
     if row.open_time is not None:
         return row.open_time
-    return row.close_time - (WINDOW if _series(row.ticker).endswith("15M") else HOUR)
+    return row.close_time - (WINDOW if _series(row.ticker).endswith(WINDOWS) else HOUR)
 
 
 def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
@@ -138,7 +144,7 @@ def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
     before = max((each.close_time for each in rows[:place] if each.close_time < row.close_time), default=None)
     following = [each for each in rows if _opens(each) == row.close_time]
     alone = len(following) == sum(each.close_time == row.close_time for each in rows) == 1
-    is_next = alone and _series(following[0].ticker) == _series(row.ticker)
+    is_next = alone and follows_on(row.ticker, following[0].ticker)
     opens = _opens(row)
     market = _market(row, opens, symbol)
     return Window(
@@ -147,9 +153,16 @@ def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
         strike_known_at=max(opens, before or opens) + STRIKE_AFTER,
         recorded_result=Side(row.result) if row.result else None,
         published_value=row.settlement_value,
-        # Only where one strike is set at each close, of one series, is it the value that the window before settled on.
         next_strike=following[0].floor_strike if is_next else None,
     )
+
+
+def follows_on(ended: str, opening: str) -> bool:
+    """Whether the strike of the one that opens is the value that the other settled on: only of a series of windows.
+
+    A ladder's strike is a round number, also where a recording holds a single market of it.
+    """
+    return _series(ended) == _series(opening) and _series(ended).endswith(WINDOWS)
 
 
 def _series(ticker: str) -> str:
@@ -205,16 +218,11 @@ def judge(session: str, window: Window, proxy: ProxyMinute | None) -> WindowFoun
     )
 
 
-def decisive(window: Window, found: WindowFound) -> Side | None:
-    """Who is paid: as recorded, and where that is not known by the rule from a value of the venue's; never by the model's own input."""
-    return window.recorded_result if window.recorded_result is not None else found.result
-
-
 def _settlement(window: Window) -> tuple[Decimal | None, str | None]:
     if window.published_value is not None:
-        return window.published_value, "published"
+        return window.published_value, PUBLISHED
     if window.next_strike is not None:
-        return window.next_strike, "next_strike"
+        return window.next_strike, NEXT_STRIKE
     return None, None
 
 

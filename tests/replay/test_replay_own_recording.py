@@ -263,11 +263,12 @@ def test_without_either_nothing_is_settled_whatever_the_prices_say(written: Writ
     assert found["windows_without_result"] >= 1
 
 
-def test_of_a_ladder_no_strike_is_the_value_of_the_hour_before(written: Written):
+@pytest.mark.parametrize("strikes", [(83_000, 84_000), (83_000,)])
+def test_of_a_ladder_no_strike_is_the_value_of_the_hour_before(written: Written, strikes: tuple[int, ...]):
     closes = NOW + timedelta(minutes=2)
     now = [
         market(ticker=Ticker(f"KXBTCD-26NOV2312-T{each}"), floor_strike=Decimal(each), close_time=closes)
-        for each in (83_000, 84_000)
+        for each in strikes
     ]
     ends = closes + timedelta(hours=1)
     later = [

@@ -70,7 +70,7 @@ def test_a_trade_held_to_the_close_is_settled_by_the_recorded_result(tempting):
     }
 
 
-def test_the_recorded_result_decides_even_where_the_rule_says_otherwise(tempting):
+def test_a_recorded_result_that_its_settlement_value_denies_pays_nobody(tempting):
     tempting.markets[0]["result"] = "no"
 
     found = tempting.replayed(NO_STOP)
@@ -78,7 +78,8 @@ def test_the_recorded_result_decides_even_where_the_rule_says_otherwise(tempting
     (window,) = found["windows"]
     assert (window["recorded_result"], window["result"]) == ("no", "yes")
     assert found["settlement_checks"] == {"checked": 1, "agree": 0}
-    assert found["trades"][0]["pnl"] == "-2.467200"
+    trade = found["trades"][0]
+    assert (trade["result"], trade["pnl"], trade["ended_by"]) == (None, None, "unsettled")
 
 
 def test_without_a_recorded_result_the_rule_decides_from_the_value(tempting):
