@@ -112,9 +112,8 @@ class OwnSession:
         closes_at, until = int(window.closes_at.timestamp()), int(now.timestamp())
         proxy = closing_minute(tuple(traded), closes_at, until, window.places)
         found = self.found[window.ticker] = judge(self.session, window, proxy)
-        result = found.outcome
-        if result is not None:
-            self.engine.settle(window.ticker, result, min(window.known_at, now))
+        if found.yes_value is not None:
+            self.engine.settle(window.ticker, found.yes_value, min(window.known_at, now))
 
     def finish(self) -> None:
         """Orders that no decision followed got nothing; what closed is settled as far as it is known."""
@@ -156,7 +155,6 @@ def trade_own(
     session.finish()
     if session.began_at is None or session.last_at is None:
         raise BadRecording(f"{recording.segments[0].parent} holds no cycle that saw a board and a price")
-    results = {each.ticker: session.found[each.ticker].outcome for each in windows}
     return SessionFound(
         name=recording.name,
         began_at=session.began_at,
@@ -169,7 +167,7 @@ def trade_own(
         own=True,
         decisions=tally.decisions,
         decision_reasons=dict(tally.reasons.most_common()),
-        trades=tally.trades_found(recording.name, results),
+        trades=tally.trades_found(recording.name, session.found),
         windows=tuple(session.found[each.ticker] for each in windows),
         warnings=tuple(line for each in windows for line in of_end(session.found[each.ticker])),
     )
@@ -203,6 +201,7 @@ def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:
             open=each,
             strike_known_at=each.open_time,
             recorded_result=ends[each.ticker].result if each.ticker in ends else None,
+            scalar_value=ends[each.ticker].value if each.ticker in ends else None,
             ended_at=ends[each.ticker].heard_at if each.ticker in ends else None,
             published_value=None,
             next_strike=strikes.get(each.ticker),

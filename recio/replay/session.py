@@ -103,9 +103,8 @@ class Session:
         closes_at = int(window.closes_at.timestamp())
         proxy = closing_minute(self.spot.traded, closes_at, listened_until, window.places)
         found = self.found[window.ticker] = judge(self.session, window, proxy)
-        result = found.outcome
-        if result is not None:
-            self.engine.settle(window.ticker, result, window.known_at)
+        if found.yes_value is not None:
+            self.engine.settle(window.ticker, found.yes_value, window.known_at)
             self.tally.take(self.engine.happened)
 
     def give_up(self, now: datetime) -> None:
@@ -117,5 +116,4 @@ class Session:
         return tuple(self.found[window.ticker] for window in self.windows)
 
     def trades_found(self) -> tuple[TradeFound, ...]:
-        results = {each.ticker: self.found[each.ticker].outcome for each in self.windows}
-        return self.tally.trades_found(self.session, results)
+        return self.tally.trades_found(self.session, self.found)

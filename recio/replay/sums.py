@@ -66,7 +66,7 @@ def proxy_agreement(windows: Sequence[WindowFound]) -> dict[str, int]:
 
 def without_result(windows: Sequence[WindowFound]) -> int:
     """Windows whose outcome no recording tells, or whose recorded words contradict each other."""
-    return sum(each.outcome is None for each in windows)
+    return sum(each.yes_value is None for each in windows)
 
 
 def strike_agreement(windows: Sequence[WindowFound]) -> dict[str, int]:

@@ -21,7 +21,7 @@ from recio.replay.findings import NEXT_STRIKE, PUBLISHED, WindowFound
 from recio.replay.session_files import is_price, without_mark
 from recio.replay.spot import LONGEST_HOLE, ProxyMinute
 from recio.rules.market.settlement import outcome, places_of
-from recio.units import EventTicker, Price, Side, Ticker
+from recio.units import EventTicker, Price, Side, Ticker, price_of
 
 WINDOWS = "15M"
 """How the name of a series ends that has one market at a time, whose strike is set when it opens."""
@@ -48,8 +48,11 @@ class _Row(msgspec.Struct):
     cap_strike: Decimal | None = None
     strike_type: StrikeType | None = None
     """None: YES is a mean of at least floor_strike."""
-    result: Literal["yes", "no", ""] | None = None
+    result: Literal["yes", "no", "scalar", ""] | None = None
     settlement_value: Decimal | None = None
+    """The mean that decided it."""
+    settlement_value_dollars: Decimal | None = None
+    """What one contract of YES paid, which only a scalar result needs."""
 
 
 class _Description(msgspec.Struct):
@@ -71,6 +74,8 @@ class Window:
     published_value: Decimal | None
     next_strike: Decimal | None
     """The strike of the window that opens when this one closes, if the recording has it."""
+    scalar_value: Price | None = None
+    """What one contract of YES paid where neither side won."""
     ended_at: datetime | None = None
     """When the venue was heard to tell its end, where that is recorded."""
 
@@ -127,6 +132,12 @@ def _check(path: Path, rows: Sequence[_Row]) -> None:
             value: Decimal | None = getattr(row, name)
             if value is not None and not is_price(value):
                 raise BadRecording(f"{path}: {name} {value} of {row.ticker} is not a positive price")
+        paid = row.settlement_value_dollars
+        if row.result == "scalar" and (paid is None or not paid.is_finite() or not 0 <= paid <= 1):
+            raise BadRecording(
+                f"{path}: {row.ticker} settled scalar, and settlement_value_dollars {paid} is not between 0 and 1: write what"
+                " one contract of YES paid, or leave result empty"
+            )
         if _opens(row) >= row.close_time:
             raise BadRecording(
                 f"{path}: open_time {row.open_time} of {row.ticker} is not before its close_time"
@@ -151,7 +162,8 @@ def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
         listed=replace(market, status=MarketStatus.INITIALIZED, floor_strike=None, cap_strike=None),
         open=market,
         strike_known_at=max(opens, before or opens) + STRIKE_AFTER,
-        recorded_result=Side(row.result) if row.result else None,
+        recorded_result=Side(row.result) if row.result in ("yes", "no") else None,
+        scalar_value=None if row.result != "scalar" else price_of(row.settlement_value_dollars or Decimal(0)),
         published_value=row.settlement_value,
         next_strike=following[0].floor_strike if is_next else None,
     )
@@ -215,6 +227,7 @@ def judge(session: str, window: Window, proxy: ProxyMinute | None) -> WindowFoun
         proxy_value=None if proxy is None else proxy.value,
         proxy_seconds=None if proxy is None else proxy.seconds,
         proxy_result=_result(window, None if proxy is None else proxy.value),
+        scalar_value=window.scalar_value,
     )
 
 

@@ -86,7 +86,7 @@ def each_once(trades: Sequence[TradeFound]) -> tuple[TradeFound, ...]:
     kept: dict[tuple[str, Side, datetime], TradeFound] = {}
     for each in trades:
         key = (each.trade.ticker, each.trade.side, each.trade.opened_at)
-        if key not in kept or kept[key].result is None:
+        if key not in kept or kept[key].yes_value is None:
             kept[key] = each
     return tuple(kept.values())
 

@@ -87,9 +87,11 @@ class Written:
         waits = Waits(gate="switch", sentence="entry is switched off")
         self.cycles.append(self.encoder.cycle(EntryCycle(look=look, outcomes={"average": waits})))
 
-    def ended(self, result: Side, ticker: Ticker = TICKER, second: float = 0) -> None:
+    def ended(
+        self, result: Side | None, ticker: Ticker = TICKER, second: float = 0, value: Price | None = None
+    ) -> None:
         heard_at = NOW + timedelta(seconds=second)
-        self.cycles.append(ended(MarketEnded(ticker=ticker, result=result, heard_at=heard_at)))
+        self.cycles.append(ended(MarketEnded(ticker=ticker, result=result, heard_at=heard_at, value=value)))
 
     def write(self) -> Path:
         files = Segments(
@@ -225,6 +227,15 @@ def test_a_trade_is_settled_by_what_the_venue_said_and_not_by_the_price(written:
     window = next(each for each in found["windows"] if each["ticker"] == TICKER)
     assert window["recorded_result"] == trade["result"] == result.value
     assert (Decimal(trade["pnl"]) > 0) is (result is Side.YES)
+
+
+def test_where_neither_side_won_a_recorded_trade_is_paid_the_value_of_its_contracts(written: Written):
+    after_close(written)
+    written.ended(None, value=Price(3_300))
+    found = written.traded()
+    (trade,) = found["trades"]
+    paid = Decimal(trade["quantity"]) * Decimal("0.33")
+    assert (trade["result"], trade["ended_by"], Decimal(trade["payout"])) == (None, "settlement", paid)
 
 
 def test_a_trade_is_held_until_its_end_was_heard(written: Written):
