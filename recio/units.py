@@ -98,6 +98,18 @@ def complement(at: Price) -> Price:
     return Price(ONE_DOLLAR - at)
 
 
+def yes_value(result: Side | None, value: Price | None) -> Price | None:
+    """What one contract of YES pays: a dollar or nothing by the result, else the venue's value; None where neither is known."""
+    if result is None:
+        return value
+    return ONE_DOLLAR if result is Side.YES else Price(0)
+
+
+def payout_of(side: Side, held: Quantity, value: Price) -> Money:
+    """What so many contracts of a side pay where one of YES pays `value` and one of NO the rest of the dollar."""
+    return Money(held * (value if side is Side.YES else complement(value)))
+
+
 def price_decimal(value: Price) -> Decimal:
     return Decimal(value).scaleb(-4).quantize(Decimal("0.0001"))
 

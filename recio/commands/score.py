@@ -143,6 +143,7 @@ def _live(trade: parity_days.TradeRow, orders: Sequence[parity_days.OrderRow]) -
         closes_at=trade.closes_at,
         pnl=trade.pnl,
         result=trade.result,
+        value=trade.value,
         orders=tuple(
             parity.LiveOrder(
                 purpose=each.purpose,

@@ -13,19 +13,23 @@ from recio.paper.rows import PaperFill, PaperTrade
 from recio.rules.account.lifecycle import COUNTED
 from recio.rules.account.risk import RATE_SPAN
 from recio.units import (
+    ONE_DOLLAR,
     EventTicker,
+    Price,
     Side,
     Ticker,
     TradeId,
     money_decimal,
     money_of,
+    price_decimal,
+    price_of,
     quantity_decimal,
     quantity_of,
 )
 
 _COLUMNS = """
     SELECT paper_trade_id, strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at, closes_at,
-           result, settled_at, sold, proceeds, sold_at, exit_orders_at FROM paper_trades
+           result, value, settled_at, sold, proceeds, sold_at, exit_orders_at FROM paper_trades
 """
 _INSERT = """
     INSERT INTO paper_trades (paper_trade_id, strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why,
@@ -42,7 +46,14 @@ _COUNTED = (
 """
 )
 _NEWEST = "SELECT coalesce(max(paper_trade_id), 0) FROM paper_trades"
-_SETTLE = "UPDATE paper_trades SET result = $2, settled_at = $3 WHERE ticker = $1 AND result IS NULL AND quantity > 0"
+_SETTLE = """
+    UPDATE paper_trades SET result = $2, value = $3, settled_at = $4 WHERE ticker = $1 AND result IS NULL AND quantity > 0
+"""
+PAYOUT = """
+    (quantity - sold) * CASE WHEN result = side THEN 1 WHEN result = 'scalar' AND side = 'yes' THEN value
+                             WHEN result = 'scalar' THEN 1 - value ELSE 0 END
+"""
+"""SQL: dollars that what is held of a row of paper_trades was paid."""
 _SELL = """
     UPDATE paper_trades SET sold = sold + $2, proceeds = proceeds + $3, fees = fees + $4,
            sold_at = CASE WHEN sold + $2 = quantity THEN $5::timestamptz END
@@ -53,11 +64,11 @@ _EXIT_ORDER = """
         SELECT at FROM unnest(exit_orders_at) AS at WHERE at > $2::timestamptz - $3::interval), $2)
     WHERE paper_trade_id = $1
 """
-_SUMS = """
+_SUMS = f"""
     SELECT strategy, count(*) AS trades, count(*) FILTER (WHERE pnl > 0) AS won, sum(pnl) AS pnl,
-           avg(probability) FILTER (WHERE result IS NOT NULL) AS probability,
-           avg((probability - CASE WHEN result = side THEN 1 ELSE 0 END) ^ 2) FILTER (WHERE result IS NOT NULL) AS brier
-    FROM (SELECT *, CASE WHEN result = side THEN quantity - sold ELSE 0 END + proceeds - cost - fees AS pnl
+           avg(probability) FILTER (WHERE result <> 'scalar') AS probability,
+           avg((probability - CASE WHEN result = side THEN 1 ELSE 0 END) ^ 2) FILTER (WHERE result <> 'scalar') AS brier
+    FROM (SELECT *, {PAYOUT} + proceeds - cost - fees AS pnl
           FROM paper_trades WHERE result IS NOT NULL OR sold_at IS NOT NULL) AS ended
     GROUP BY strategy
 """
@@ -96,8 +107,11 @@ async def counted(connection: Connection, now: datetime) -> Sequence[PaperTrade]
     return [_trade(row) for row in await connection.fetch(_COUNTED, now, midnight, COUNTED)]
 
 
-async def settle(connection: Connection, ticker: Ticker, result: Side, at: datetime) -> None:
-    await connection.execute(_SETTLE, ticker, result.value, at)
+async def settle(connection: Connection, ticker: Ticker, value: Price, at: datetime) -> None:
+    """As one contract of YES pays `value`: all of the dollar or none of it is a side's, and anything between is neither's."""
+    result = {0: Side.NO, ONE_DOLLAR: Side.YES}.get(value)
+    word, kept = ("scalar", price_decimal(value)) if result is None else (result.value, None)
+    await connection.execute(_SETTLE, ticker, word, kept, at)
 
 
 async def record_exit_order(connection: Connection, trade_id: TradeId, decided_at: datetime) -> None:
@@ -141,7 +155,8 @@ def _trade(row: Record) -> PaperTrade:
         why=row["why"],
         decided_at=row["decided_at"],
         closes_at=row["closes_at"],
-        result=None if row["result"] is None else Side(row["result"]),
+        result=Side(row["result"]) if row["result"] in ("yes", "no") else None,
+        value=None if row["value"] is None else price_of(row["value"]),
         settled_at=row["settled_at"],
         sold=quantity_of(row["sold"]),
         proceeds=money_of(row["proceeds"]),

@@ -48,7 +48,7 @@ PARTED = """
 """
 _TRADES = """
     SELECT t.trade_id, t.strategy, t.ticker, t.side, t.opened_at, t.closes_at, t.closed_at, t.payout, t.entry_cost,
-           t.exit_proceeds, t.fees, s.result
+           t.exit_proceeds, t.fees, s.result, s.value
     FROM trades AS t LEFT JOIN settlements AS s USING (ticker)
     WHERE t.opened_at >= $1 AND t.opened_at < $2 AND t.strategy <> $3 ORDER BY t.trade_id
 """
@@ -87,7 +87,9 @@ class TradeRow:
     pnl: Money | None
     """None while it is held."""
     result: Side | None
-    """None also where the market settled at a value between."""
+    """None also where neither side won."""
+    value: Price | None
+    """What one contract of YES paid; None while its market is not settled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +204,7 @@ def _trade(row: Record) -> TradeRow:
         closes_at=row["closes_at"],
         pnl=None if row["closed_at"] is None else money_of(pnl),
         result=Side(row["result"]) if row["result"] in ("yes", "no") else None,
+        value=None if row["value"] is None else price_of(row["value"]),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from recio.db import past_trades
+from recio.db.paper_trades import PAYOUT
 from recio.report.past_trades import Kind
 
 
@@ -77,10 +78,10 @@ _SETTLEMENTS = """
         s.revision
     FROM settlements AS s LEFT JOIN trades AS t ON t.ticker = s.ticker AND t.ended_by = 'settlement'
 """
-_SHADOW_SETTLEMENTS = """
-    SELECT paper_trade_id AS key, settled_at, ticker, result, CASE result WHEN 'yes' THEN 1.0000 ELSE 0.0000 END AS value,
+_SHADOW_SETTLEMENTS = f"""
+    SELECT paper_trade_id AS key, settled_at, ticker, result, coalesce(value, CASE result WHEN 'yes' THEN 1.0000 ELSE 0.0000 END) AS value,
         paper_trade_id AS trade, strategy, side, payout, (proceeds + payout - cost - fees)::numeric(18, 6) AS net_pnl
-    FROM (SELECT *, CASE WHEN result = side THEN quantity - sold ELSE 0 END AS payout FROM paper_trades) AS p
+    FROM (SELECT *, {PAYOUT} AS payout FROM paper_trades) AS p
     WHERE result IS NOT NULL AND quantity > 0
 """
 _IMPORTED_SETTLEMENTS = """

@@ -10,6 +10,7 @@ from decimal import Decimal
 from asyncpg import Record
 
 from recio.db.connection import Connection
+from recio.db.paper_trades import PAYOUT
 from recio.report.past_trades import Kind, PastTrade
 from recio.units import Money, Side, Ticker, money_of, quantity_of
 
@@ -32,9 +33,9 @@ _REAL = """
         (SELECT s.result FROM settlements AS s WHERE s.ticker = t.ticker) AS result
     FROM trades AS t WHERE entry_quantity > 0
 """
-_SHADOW = """
+_SHADOW = f"""
     SELECT NULL::text AS mode, paper_trade_id AS number, strategy, ticker, side, quantity, cost AS entry_cost, proceeds AS exit_proceeds,
-        CASE WHEN result = side THEN quantity - sold ELSE 0 END AS payout, fees, decided_at AS opened_at, closes_at,
+        {PAYOUT} AS payout, fees, decided_at AS opened_at, closes_at,
         coalesce(sold_at, settled_at) AS closed_at,
         CASE WHEN sold_at IS NOT NULL THEN 'exit' WHEN result IS NOT NULL THEN 'settlement' ELSE '' END AS ended_by,
         why, probability::text AS probability, NULL AS exit_reason, result

@@ -16,7 +16,7 @@ from recio.kalshi.responses import Instant
 from recio.kalshi.strikes import NONE, read_strike
 from recio.messages.markets import Market, MarketStatus, PriceRange
 from recio.rules.market.market_news import terms_fault
-from recio.units import EventTicker, Side, Ticker
+from recio.units import ONE_DOLLAR, EventTicker, Price, Side, Ticker, UnitError, price, yes_value
 
 PAYS_A_DOLLAR = {"market_type": "binary", "settlement_bounds_type": "default", "notional_value_dollars": "1"}
 
@@ -41,12 +41,15 @@ class MarketResult:
     settlement_value_text: str | None
     """The index average that decided it, as the venue writes it."""
     settled_at: datetime | None
+    value: Price | None = None
+    """What one contract of YES pays; None where that is not known."""
 
 
 class _Outcome(StrEnum):
     YES = "yes"
     NO = "no"
     SCALAR = "scalar"
+    VOID = "void"
     NONE = ""
 
 
@@ -86,6 +89,7 @@ class ResultBody(msgspec.Struct):
     status: MarketStatus
     result: _Outcome
     expiration_value: str
+    settlement_value_dollars: str | None = None
     settlement_ts: Instant | None = None
 
 
@@ -118,14 +122,24 @@ def market_from_body(body: MarketBody, listing: Listing, override: Override | No
 
 
 def result_from_body(body: ResultBody) -> MarketResult:
-    """A settlement value is the venue's own text, never a number of ours."""
+    """A settlement value is the venue's own text, never a number of ours. Raises UnitError for a value that is no price."""
+    result = Side(body.result.value) if body.result in (_Outcome.YES, _Outcome.NO) else None
+    said = body.settlement_value_dollars if body.result else None
     return MarketResult(
         ticker=Ticker(body.ticker),
         status=body.status,
-        result=Side(body.result.value) if body.result in (_Outcome.YES, _Outcome.NO) else None,
+        result=result,
         settlement_value_text=body.expiration_value or None,
         settled_at=body.settlement_ts.astimezone(UTC) if body.settlement_ts else None,
+        value=yes_value(result, None if result is not None or said is None else _share_of_a_dollar(said)),
     )
+
+
+def _share_of_a_dollar(text: str) -> Price:
+    value = price(text)
+    if not 0 <= value <= ONE_DOLLAR:
+        raise UnitError(f"settlement_value_dollars {text[:40]!r} is not between 0 and 1 dollar")
+    return value
 
 
 def _why_pays_otherwise(body: MarketBody) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from recio import units
+from recio.errors import Transient
 from recio.kalshi.fees import Override, read_overrides
 from recio.kalshi.market_bodies import (
     Listing,
@@ -25,7 +26,7 @@ from recio.kalshi.names import insist_on_writable
 from recio.kalshi.responses import NOT_DECODABLE
 from recio.kalshi.rest import KalshiRest
 from recio.messages.markets import Market, MarketStatus
-from recio.units import EventTicker, Ticker
+from recio.units import EventTicker, Ticker, UnitError
 
 __all__ = ["Listing", "MarketList", "MarketResult", "event_markets", "read_result"]
 
@@ -84,8 +85,12 @@ async def event_markets(
 
 
 async def read_result(rest: KalshiRest, ticker: Ticker) -> MarketResult:
-    """How far the settlement of a market is."""
-    return result_from_body((await rest.read(f"/markets/{ticker}", _OneResult)).market)
+    """How far the settlement of a market is. Raises Transient, also for a value that is none."""
+    body = (await rest.read(f"/markets/{ticker}", _OneResult)).market
+    try:
+        return result_from_body(body)
+    except UnitError as error:
+        raise Transient(f"market {ticker}: {error}") from error
 
 
 async def _closing_within(

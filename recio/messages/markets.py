@@ -90,8 +90,11 @@ class MarketEnded:
     """The venue has said how a market ended; a later word on the same market corrects it."""
 
     ticker: Ticker
-    result: Side
+    result: Side | None
+    """None: neither side won."""
     heard_at: datetime
+    value: Price | None = None
+    """What one contract of YES pays where neither side won."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

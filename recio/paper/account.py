@@ -28,16 +28,7 @@ from recio.rules.account.held import DayFigures, EventEntries, Held, MarketEntri
 from recio.rules.account.lifecycle import COUNTED
 from recio.rules.account.losses import losing_after
 from recio.rules.account.risk import RATE_SPAN, Approved
-from recio.units import (
-    PAYOUT_PER_UNIT,
-    Money,
-    Price,
-    Quantity,
-    Side,
-    Ticker,
-    TradeId,
-    VenueOrderId,
-)
+from recio.units import Money, Price, Quantity, Ticker, TradeId, VenueOrderId, payout_of
 
 TAG = "paper"
 ZERO = Money(0)
@@ -149,12 +140,12 @@ class Account:
         self._count_end(trade)
         return trade
 
-    def settle(self, ticker: Ticker, result: Side, at: datetime) -> list[TradeView]:
-        """Pay out what is still held of a market."""
+    def settle(self, ticker: Ticker, value: Price, at: datetime) -> list[TradeView]:
+        """Pay out what is still held of a market of which one contract of YES is worth `value`."""
         settled = [
             replace(
                 _moved(trade, TradeState.CLOSED, "settlement", at),
-                payout=Money(trade.held * PAYOUT_PER_UNIT if trade.side is result else 0),
+                payout=payout_of(trade.side, trade.held, value),
             )
             for trade in self.held.trades.values()
             if trade.ticker == ticker and trade.state is TradeState.OPEN

@@ -32,7 +32,7 @@ from recio.rules.market.quotes import ask_on
 from recio.rules.market.taken import board_without
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
-from recio.units import Money, Side, Ticker, TradeId
+from recio.units import Money, Price, Ticker, TradeId
 
 START_BALANCE = Money(1_000 * 1_000_000)
 
@@ -131,11 +131,11 @@ class Engine:
         self._pay(before, trade)
         self.happened.append(Happened(trade=trade, at=now, intent=sent.intent, answer=answer))
 
-    def settle(self, ticker: Ticker, result: Side, at: datetime) -> None:
-        """A market has ended: what is held of it is paid out."""
+    def settle(self, ticker: Ticker, value: Price, at: datetime) -> None:
+        """A market has ended, and one contract of YES pays `value`: what is held of it is paid out."""
         for account in self.accounts.values():
             before = dict(account.held.trades)
-            for trade in account.settle(ticker, result, at):
+            for trade in account.settle(ticker, value, at):
                 self._pay(before[trade.trade_id], trade)
                 self.happened.append(Happened(trade=trade, at=at, intent=None))
 

@@ -8,7 +8,17 @@ from datetime import UTC, datetime
 
 from recio.messages.orders import TradeState, TradeView
 from recio.paper.account import Account
-from recio.units import PAYOUT_PER_UNIT, EventTicker, Money, Quantity, Side, Ticker, TradeId
+from recio.units import (
+    EventTicker,
+    Money,
+    Price,
+    Quantity,
+    Side,
+    Ticker,
+    TradeId,
+    payout_of,
+    yes_value,
+)
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -40,7 +50,10 @@ class PaperTrade:
     decided_at: datetime
     closes_at: datetime
     result: Side | None
-    """Of the market, also where everything was sold before it closed: the probability is judged by it."""
+    """Of the market, also where everything was sold before it closed: the probability is judged by it. None also where
+    neither side won."""
+    value: Price | None
+    """What one contract of YES pays where neither side won."""
     settled_at: datetime | None
     sold: Quantity
     proceeds: Money
@@ -64,7 +77,8 @@ class PaperTrade:
 
     @property
     def payout(self) -> Money:
-        return Money(self.held * PAYOUT_PER_UNIT if self.result is self.side else 0)
+        value = yes_value(self.result, self.value)
+        return Money(0) if value is None else payout_of(self.side, self.held, value)
 
     @property
     def pnl(self) -> Money:
@@ -73,11 +87,11 @@ class PaperTrade:
 
     @property
     def is_live(self) -> bool:
-        return self.result is None and self.held > 0
+        return self.settled_at is None and self.held > 0
 
     @property
     def awaits_result(self) -> bool:
-        return self.result is None and self.quantity > 0
+        return self.settled_at is None and self.quantity > 0
 
 
 def account_of(every: Iterable[PaperTrade], now: datetime) -> Account:

@@ -13,7 +13,7 @@ from itertools import combinations
 from pathlib import Path
 
 from recio.errors import BadRecording
-from recio.replay.findings import SessionFound, WindowFound
+from recio.replay.findings import PUBLISHED, SessionFound, WindowFound
 from recio.replay.session_files import LATEST_TRADE, SessionFiles
 from recio.replay.windows import Window
 from recio.settings.config import Config
@@ -134,13 +134,18 @@ def of_end(found: WindowFound) -> Iterator[str]:
     """Where what is known of a market's end contradicts itself."""
     recorded, value = found.recorded_result, found.settlement_value
     if recorded is not None and found.result is not None and recorded is not found.result:
+        what_then = (
+            "which is not known: nothing is scored by it, and what was held of it is unsettled"
+            if found.contradicts_itself
+            else "and the recorded result counts"
+        )
         yield (
             f"{found.ticker}: its result is recorded as {recorded.value}, and {value} ({found.settlement_source}) against"
-            f" its strike makes it {found.result.value}: one is wrong, and trades were paid as recorded"
+            f" its strike makes it {found.result.value}: one is wrong, {what_then}"
         )
-    if found.settlement_source == "published" and found.next_strike not in (None, value):
+    if found.settlement_source == PUBLISHED and found.next_strike not in (None, value):
         yield f"{found.ticker}: settlement_value {value} is not the next strike, {found.next_strike}: one is wrong"
-    paid = recorded or found.result
+    paid = found.outcome
     if None not in (paid, found.proxy_result) and paid is not found.proxy_result and _is_clear(found):
         yield (
             f"{found.ticker}: paid as {paid.value if paid else None}, and the spot trades of its last minute, {found.proxy_value} in"

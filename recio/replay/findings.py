@@ -9,7 +9,10 @@ from decimal import Decimal
 
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import TradeView
-from recio.units import Side, Ticker
+from recio.units import Price, Side, Ticker, yes_value
+
+PUBLISHED, NEXT_STRIKE = "published", "next_strike"
+"""Where a settlement value is from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,31 @@ class WindowFound:
     proxy_value: Decimal | None
     proxy_seconds: int | None
     proxy_result: Side | None
+    scalar_value: Price | None = None
+    """What one contract of YES paid where neither side won."""
+
+    @property
+    def contradicts_itself(self) -> bool:
+        """Whether the venue's own result and its own settlement value cannot both be true."""
+        both = self.recorded_result is not None and self.result is not None
+        return both and self.settlement_source == PUBLISHED and self.recorded_result is not self.result
+
+    @property
+    def outcome(self) -> Side | None:
+        """Who is paid and what is scored: as recorded, and where that is not known by the rule from a value of the venue's;
+        never by the model's own input.
+
+        None as well where the venue's words contradict each other: nobody knows which is true. The strike of the next window
+        is another market's word, and no more than a warning beside a recorded result.
+        """
+        if self.contradicts_itself or self.scalar_value is not None:
+            return None
+        return self.result if self.recorded_result is None else self.recorded_result
+
+    @property
+    def yes_value(self) -> Price | None:
+        """What one contract of YES paid; None where nobody knows."""
+        return yes_value(self.outcome, self.scalar_value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +93,16 @@ class TradeFound:
     trade: TradeView
     intent: OpenIntent
     result: Side | None
-    """How its market settled: as recorded, or by the rule where no result was recorded."""
+    """How its market settled; None where nobody knows, and where neither side won."""
+    scalar_value: Price | None = None
+    """What one contract of YES paid where neither side won."""
     notes: tuple[str, ...]
     """Why orders of it got less than they asked for, where that is known."""
+
+    @property
+    def yes_value(self) -> Price | None:
+        """What one contract of YES of its market paid; None where nobody knows."""
+        return yes_value(self.result, self.scalar_value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

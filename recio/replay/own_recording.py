@@ -26,7 +26,7 @@ from recio.replay.playback import engine_of
 from recio.replay.session import NOTHING_NEW, Look
 from recio.replay.spot import REMEMBERED, closing_minute
 from recio.replay.tally import Tally
-from recio.replay.windows import Window, decisive, judge
+from recio.replay.windows import Window, follows_on, judge
 from recio.rules.decision.cycles import EntryLook
 from recio.rules.market import market_board
 from recio.rules.pricing.model import AVERAGE, Model
@@ -112,9 +112,8 @@ class OwnSession:
         closes_at, until = int(window.closes_at.timestamp()), int(now.timestamp())
         proxy = closing_minute(tuple(traded), closes_at, until, window.places)
         found = self.found[window.ticker] = judge(self.session, window, proxy)
-        result = decisive(window, found)
-        if result is not None:
-            self.engine.settle(window.ticker, result, min(window.known_at, now))
+        if found.yes_value is not None:
+            self.engine.settle(window.ticker, found.yes_value, min(window.known_at, now))
 
     def finish(self) -> None:
         """Orders that no decision followed got nothing; what closed is settled as far as it is known."""
@@ -156,7 +155,6 @@ def trade_own(
     session.finish()
     if session.began_at is None or session.last_at is None:
         raise BadRecording(f"{recording.segments[0].parent} holds no cycle that saw a board and a price")
-    results = {each.ticker: decisive(each, session.found[each.ticker]) for each in windows}
     return SessionFound(
         name=recording.name,
         began_at=session.began_at,
@@ -169,7 +167,7 @@ def trade_own(
         own=True,
         decisions=tally.decisions,
         decision_reasons=dict(tally.reasons.most_common()),
-        trades=tally.trades_found(recording.name, results),
+        trades=tally.trades_found(recording.name, session.found),
         windows=tuple(session.found[each.ticker] for each in windows),
         warnings=tuple(line for each in windows for line in of_end(session.found[each.ticker])),
     )
@@ -203,6 +201,7 @@ def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:
             open=each,
             strike_known_at=each.open_time,
             recorded_result=ends[each.ticker].result if each.ticker in ends else None,
+            scalar_value=ends[each.ticker].value if each.ticker in ends else None,
             ended_at=ends[each.ticker].heard_at if each.ticker in ends else None,
             published_value=None,
             next_strike=strikes.get(each.ticker),
@@ -234,4 +233,5 @@ def _next_strikes(markets: Iterable[Market]) -> dict[Ticker, Decimal | None]:
         ended[0].ticker: opening[moment][0].floor_strike
         for moment, ended in closing.items()
         if len(ended) == len(opening.get(moment, ())) == 1
+        and follows_on(ended[0].ticker, opening[moment][0].ticker)
     }

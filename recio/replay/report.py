@@ -137,6 +137,7 @@ def _window(found: WindowFound) -> dict[str, Any]:
         "strike": _text(found.strike),
         "closes_at": time_text(found.closes_at),
         "recorded_result": _text(found.recorded_result),
+        "scalar_value": None if found.scalar_value is None else price_text(found.scalar_value),
         "result": _text(found.result),
         "settlement_value": _text(found.settlement_value),
         "settlement_source": found.settlement_source,

@@ -16,7 +16,7 @@ from recio.replay.findings import TradeFound, WindowFound
 from recio.replay.integrity import BookRoom
 from recio.replay.spot import Spot, closing_minute
 from recio.replay.tally import Tally
-from recio.replay.windows import Window, current, decisive, judge
+from recio.replay.windows import Window, current, judge
 from recio.rules.market import market_board
 from recio.units import Ticker
 
@@ -103,9 +103,8 @@ class Session:
         closes_at = int(window.closes_at.timestamp())
         proxy = closing_minute(self.spot.traded, closes_at, listened_until, window.places)
         found = self.found[window.ticker] = judge(self.session, window, proxy)
-        result = decisive(window, found)
-        if result is not None:
-            self.engine.settle(window.ticker, result, window.known_at)
+        if found.yes_value is not None:
+            self.engine.settle(window.ticker, found.yes_value, window.known_at)
             self.tally.take(self.engine.happened)
 
     def give_up(self, now: datetime) -> None:
@@ -117,5 +116,4 @@ class Session:
         return tuple(self.found[window.ticker] for window in self.windows)
 
     def trades_found(self) -> tuple[TradeFound, ...]:
-        results = {each.ticker: decisive(each, self.found[each.ticker]) for each in self.windows}
-        return self.tally.trades_found(self.session, results)
+        return self.tally.trades_found(self.session, self.found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from recio.messages.orders import TradeState
-from recio.replay.findings import IntegrityFigures, TradeFound, WindowFound
+from recio.replay.findings import PUBLISHED, IntegrityFigures, TradeFound, WindowFound
 from recio.units import ONE_CONTRACT, Money, Quantity
 
 COUNTS = (
@@ -65,15 +65,13 @@ def proxy_agreement(windows: Sequence[WindowFound]) -> dict[str, int]:
 
 
 def without_result(windows: Sequence[WindowFound]) -> int:
-    """Windows of which the venue's word is in no recording."""
-    return sum(each.recorded_result is None and each.result is None for each in windows)
+    """Windows whose outcome no recording tells, or whose recorded words contradict each other."""
+    return sum(each.yes_value is None for each in windows)
 
 
 def strike_agreement(windows: Sequence[WindowFound]) -> dict[str, int]:
     """How often the published value of a window is the strike of the next one, as it should be."""
-    both = [
-        each for each in windows if each.settlement_source == "published" and each.next_strike is not None
-    ]
+    both = [each for each in windows if each.settlement_source == PUBLISHED and each.next_strike is not None]
     return {"checked": len(both), "agree": sum(each.settlement_value == each.next_strike for each in both)}
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import TradeView
 from recio.paper.engine import Happened
-from recio.replay.findings import TradeFound
+from recio.replay.findings import TradeFound, WindowFound
 from recio.rules.decision.cycles import Cycle, EntryCycle
-from recio.units import Side, Ticker, TradeId
+from recio.units import Ticker, TradeId
 
 
 @dataclass(slots=True)
@@ -40,14 +40,15 @@ class Tally:
                 self.notes[trade.trade_id] = (*known, f"{purpose}: {each.answer.note}")
         happened.clear()
 
-    def trades_found(self, session: str, results: Mapping[Ticker, Side | None]) -> tuple[TradeFound, ...]:
+    def trades_found(self, session: str, ends: Mapping[Ticker, WindowFound]) -> tuple[TradeFound, ...]:
         """All trades, with how their markets settled."""
         return tuple(
             TradeFound(
                 session=session,
                 trade=trade,
                 intent=self.intents[number],
-                result=results.get(trade.ticker),
+                result=ends[trade.ticker].outcome if trade.ticker in ends else None,
+                scalar_value=ends[trade.ticker].scalar_value if trade.ticker in ends else None,
                 notes=self.notes.get(number, ()),
             )
             for number, trade in sorted(self.trades.items())

@@ -16,7 +16,7 @@ from recio.replay.sums import (
     totals,
     without_result,
 )
-from recio.units import Money, money_decimal, quantity_text
+from recio.units import Money, money_decimal, price_text, quantity_text
 
 NOTHING = "-"
 MOST_GAPS = 5
@@ -61,7 +61,7 @@ def table(session: SessionFound) -> str:
 
 
 def _own(session: SessionFound) -> list[str]:
-    ended = sum(each.recorded_result is not None for each in session.windows)
+    ended = sum(each.recorded_result is not None or each.scalar_value is not None for each in session.windows)
     return [
         f"  recio's own recording, longest time between two cycles {session.longest_silence_ms / 1000:.1f} s; "
         f"{_many(len(session.windows), 'market')}, the end of {ended:,} recorded"
@@ -141,10 +141,16 @@ def _trade_row(found: TradeFound) -> tuple[str, ...]:
         f"{(trade.closes_at - trade.opened_at).total_seconds():.0f} s",
         trade.ended_by or "unsettled",
         _cents(average(trade.exit_proceeds, trade.exit_quantity)),
-        NOTHING if found.result is None else found.result.value,
+        _result(found),
         _dollars(trade.fees),
         NOTHING if trade.closed_at is None else f"{money_decimal(trade.pnl):+.4f}",
     )
+
+
+def _result(found: TradeFound) -> str:
+    if found.scalar_value is not None:
+        return f"scalar {price_text(found.scalar_value)}"
+    return NOTHING if found.result is None else found.result.value
 
 
 def _cents(price: str | None) -> str:

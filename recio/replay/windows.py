@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,12 +17,14 @@ import msgspec
 
 from recio.errors import BadRecording
 from recio.messages.markets import Market, MarketStatus, PriceRange, StrikeType
-from recio.replay.findings import WindowFound
+from recio.replay.findings import NEXT_STRIKE, PUBLISHED, WindowFound
 from recio.replay.session_files import is_price, without_mark
 from recio.replay.spot import LONGEST_HOLE, ProxyMinute
 from recio.rules.market.settlement import outcome, places_of
-from recio.units import EventTicker, Price, Side, Ticker
+from recio.units import EventTicker, Price, Side, Ticker, price_of
 
+WINDOWS = "15M"
+"""How the name of a series ends that has one market at a time, whose strike is set when it opens."""
 WINDOW, HOUR = timedelta(minutes=15), timedelta(hours=1)
 OUTCOME_AFTER = timedelta(seconds=LONGEST_HOLE + 2)
 """Market time from a window's close until its outcome is looked at: late trades are in by then, and the venue has settled one
@@ -46,8 +48,11 @@ class _Row(msgspec.Struct):
     cap_strike: Decimal | None = None
     strike_type: StrikeType | None = None
     """None: YES is a mean of at least floor_strike."""
-    result: Literal["yes", "no", ""] | None = None
+    result: Literal["yes", "no", "scalar", ""] | None = None
     settlement_value: Decimal | None = None
+    """The mean that decided it."""
+    settlement_value_dollars: Decimal | None = None
+    """What one contract of YES paid, which only a scalar result needs."""
 
 
 class _Description(msgspec.Struct):
@@ -69,6 +74,8 @@ class Window:
     published_value: Decimal | None
     next_strike: Decimal | None
     """The strike of the window that opens when this one closes, if the recording has it."""
+    scalar_value: Price | None = None
+    """What one contract of YES paid where neither side won."""
     ended_at: datetime | None = None
     """When the venue was heard to tell its end, where that is recorded."""
 
@@ -106,6 +113,10 @@ def read_windows(path: Path, symbol: str) -> tuple[Window, ...]:
         raise BadRecording(f"{path} cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRecording(f"{path} is not a description of a session: {error}") from error
+    for row in rows:
+        # One close is one moment, in whatever zone a description tells it: it is one draw of chance.
+        row.close_time = row.close_time.astimezone(UTC)
+        row.open_time = None if row.open_time is None else row.open_time.astimezone(UTC)
     rows.sort(key=lambda row: row.close_time)
     _check(path, rows)
     return tuple(_window(rows, place, symbol) for place in range(len(rows)))
@@ -121,6 +132,12 @@ def _check(path: Path, rows: Sequence[_Row]) -> None:
             value: Decimal | None = getattr(row, name)
             if value is not None and not is_price(value):
                 raise BadRecording(f"{path}: {name} {value} of {row.ticker} is not a positive price")
+        paid = row.settlement_value_dollars
+        if row.result == "scalar" and (paid is None or not paid.is_finite() or not 0 <= paid <= 1):
+            raise BadRecording(
+                f"{path}: {row.ticker} settled scalar, and settlement_value_dollars {paid} is not between 0 and 1: write what"
+                " one contract of YES paid, or leave result empty"
+            )
         if _opens(row) >= row.close_time:
             raise BadRecording(
                 f"{path}: open_time {row.open_time} of {row.ticker} is not before its close_time"
@@ -130,7 +147,7 @@ def _check(path: Path, rows: Sequence[_Row]) -> None:
 def _opens(row: _Row) -> datetime:
     if row.open_time is not None:
         return row.open_time
-    return row.close_time - (WINDOW if _series(row.ticker).endswith("15M") else HOUR)
+    return row.close_time - (WINDOW if _series(row.ticker).endswith(WINDOWS) else HOUR)
 
 
 def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
@@ -138,18 +155,26 @@ def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
     before = max((each.close_time for each in rows[:place] if each.close_time < row.close_time), default=None)
     following = [each for each in rows if _opens(each) == row.close_time]
     alone = len(following) == sum(each.close_time == row.close_time for each in rows) == 1
-    is_next = alone and _series(following[0].ticker) == _series(row.ticker)
+    is_next = alone and follows_on(row.ticker, following[0].ticker)
     opens = _opens(row)
     market = _market(row, opens, symbol)
     return Window(
         listed=replace(market, status=MarketStatus.INITIALIZED, floor_strike=None, cap_strike=None),
         open=market,
         strike_known_at=max(opens, before or opens) + STRIKE_AFTER,
-        recorded_result=Side(row.result) if row.result else None,
+        recorded_result=Side(row.result) if row.result in ("yes", "no") else None,
+        scalar_value=None if row.result != "scalar" else price_of(row.settlement_value_dollars or Decimal(0)),
         published_value=row.settlement_value,
-        # Only where one strike is set at each close, of one series, is it the value that the window before settled on.
         next_strike=following[0].floor_strike if is_next else None,
     )
+
+
+def follows_on(ended: str, opening: str) -> bool:
+    """Whether the strike of the one that opens is the value that the other settled on: only of a series of windows.
+
+    A ladder's strike is a round number, also where a recording holds a single market of it.
+    """
+    return _series(ended) == _series(opening) and _series(ended).endswith(WINDOWS)
 
 
 def _series(ticker: str) -> str:
@@ -202,19 +227,15 @@ def judge(session: str, window: Window, proxy: ProxyMinute | None) -> WindowFoun
         proxy_value=None if proxy is None else proxy.value,
         proxy_seconds=None if proxy is None else proxy.seconds,
         proxy_result=_result(window, None if proxy is None else proxy.value),
+        scalar_value=window.scalar_value,
     )
-
-
-def decisive(window: Window, found: WindowFound) -> Side | None:
-    """Who is paid: as recorded, and where that is not known by the rule from a value of the venue's; never by the model's own input."""
-    return window.recorded_result if window.recorded_result is not None else found.result
 
 
 def _settlement(window: Window) -> tuple[Decimal | None, str | None]:
     if window.published_value is not None:
-        return window.published_value, "published"
+        return window.published_value, PUBLISHED
     if window.next_strike is not None:
-        return window.next_strike, "next_strike"
+        return window.next_strike, NEXT_STRIKE
     return None, None
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from recio.messages.markets import BookView, Market
 from recio.messages.prices import PriceView
@@ -61,6 +62,9 @@ class Forecast:
         )
 
 
+Said = TypeVar("Said", Forecast, Observation)
+
+
 @dataclass(slots=True)
 class Watch:
     """Asks everybody, once in each slot of a market's time."""
@@ -105,10 +109,10 @@ class Watch:
         )
 
 
-def once(observations: Iterable[Observation]) -> list[Observation]:
-    """A slot of a market counts once, of however many recordings it is in: the first that tells it."""
-    kept: dict[tuple[str, str, int], Observation] = {}
-    for each in observations:
+def once(said: Iterable[Said]) -> list[Said]:
+    """A slot of a market counts once, of however many recordings it is in: the first that has it."""
+    kept: dict[tuple[str, str, int], Said] = {}
+    for each in said:
         kept.setdefault(slot_of(each), each)
     return list(kept.values())
 

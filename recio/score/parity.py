@@ -26,7 +26,6 @@ from recio.rules.pricing.model import Model
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
 from recio.units import (
-    PAYOUT_PER_UNIT,
     BookSide,
     Money,
     Price,
@@ -34,6 +33,8 @@ from recio.units import (
     Side,
     Ticker,
     TradeId,
+    payout_of,
+    yes_value,
 )
 
 NOT_RECORDED = "no book was recorded when the order arrived"
@@ -79,6 +80,8 @@ class LiveTrade:
     """After fees; None while it is held."""
     result: Side | None
     """Of its market, where the account was paid by it."""
+    value: Price | None = None
+    """What one contract of YES paid where neither side won."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,9 +178,10 @@ class _Paper:
         )
         return meet(placed, self.trade.closes_at, board, self.marks, now, longest_age)
 
-    def pair(self, results: Mapping[Ticker, Side]) -> TradePair:
+    def pair(self, ends: Mapping[Ticker, Price]) -> TradePair:
         self.pairs += [OrderPair(order=each, paper=None, note=NOT_RECORDED) for each in self.waiting]
-        result = self.trade.result or results.get(self.trade.ticker)
+        paid = yes_value(self.trade.result, self.trade.value)
+        value = ends.get(self.trade.ticker) if paid is None else paid
         live = _held_by_live(self.trade)
         return TradePair(
             trade=self.trade,
@@ -185,14 +189,14 @@ class _Paper:
             decisions=self.decisions,
             decided_otherwise=tuple(self.otherwise),
             live_pnl=self.trade.pnl,
-            paper_pnl=self._pnl(result),
+            paper_pnl=self._pnl(value),
             held_apart=Quantity(abs(live - self.held)),
         )
 
-    def _pnl(self, result: Side | None) -> Money | None:
-        if any(each.paper is None for each in self.pairs) or (result is None and self.held > 0):
+    def _pnl(self, value: Price | None) -> Money | None:
+        if any(each.paper is None for each in self.pairs) or (value is None and self.held > 0):
             return None
-        payout = self.held * PAYOUT_PER_UNIT if result is self.trade.side else 0
+        payout = 0 if value is None else payout_of(self.trade.side, self.held, value)
         return Money(self.cash + payout)
 
 
@@ -202,7 +206,7 @@ def compare(
     """All trades with what the recording says of their instants. Raises BadRecording."""
     on_paper = [_Paper(trade, list(trade.orders)) for trade in trades]
     beside = _Beside(on_paper)
-    results: dict[Ticker, Side] = {}
+    ends: dict[Ticker, Price] = {}
     for segment in segments:
         strategies: list[Strategy] = []
         for kept in segment.decisions():
@@ -210,9 +214,11 @@ def compare(
             strategies = strategies or strategies_of(segment, settings, tables)
             beside.pass_until(kept, strategies)
             beside.decide_again(segment, kept, strategies, settings.risk)
-        results |= {ticker: ended.result for ticker, ended in segment.ends.items()}
+        for ticker, ended in segment.ends.items():
+            if (value := yes_value(ended.result, ended.value)) is not None:
+                ends[ticker] = value
     beside.finish()
-    return tuple(each.pair(results) for each in on_paper)
+    return tuple(each.pair(ends) for each in on_paper)
 
 
 def of_time(segments: Sequence[Segment], since: datetime, until: datetime) -> list[Segment]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from recio.messages.orders import TradeView
 from recio.replay.findings import TradeFound
 from recio.report.intervals import Close, Interval, Mean, closes_needed, mean_of, together
-from recio.units import ONE_CONTRACT, PAYOUT_PER_UNIT
+from recio.units import ONE_CONTRACT, payout_of
 
 MICRO = 1_000_000
 
@@ -61,7 +61,7 @@ def edge(trades: Sequence[TradeFound]) -> Edge | None:
     filled = [each for each in trades if each.trade.entry_quantity > 0]
     if not filled:
         return None
-    ended = [each for each in filled if each.result is not None]
+    ended = [each for each in filled if each.yes_value is not None]
     closes = closes_of_trades([each.trade for each in ended])
     dollars, contracts = (math.fsum(each.total for each in closes), math.fsum(each.weight for each in closes))
     mean = mean_of(closes)
@@ -75,7 +75,7 @@ def edge(trades: Sequence[TradeFound]) -> Edge | None:
         interval=None if mean is None else mean.interval(),
         events_needed=closes_needed(closes),
         sold=_sold(ended),
-        unsettled=_unsettled([each.trade for each in filled if each.result is None]),
+        unsettled=_unsettled([each.trade for each in filled if each.yes_value is None]),
     )
 
 
@@ -109,9 +109,9 @@ def _sold(ended: Sequence[TradeFound]) -> Sold | None:
         contracts=math.fsum(each.trade.exit_quantity / ONE_CONTRACT for each in sold),
         brought=math.fsum(each.trade.exit_proceeds / MICRO for each in sold),
         would_have_paid=math.fsum(
-            each.trade.exit_quantity * PAYOUT_PER_UNIT / MICRO
+            payout_of(each.trade.side, each.trade.exit_quantity, each.yes_value) / MICRO
             for each in sold
-            if each.result is each.trade.side
+            if each.yes_value is not None
         ),
     )
 

@@ -127,8 +127,13 @@ class Recorder:
                 except NoAnswer as error:
                     log.warning("no result of a recorded market", ticker=ticker, why=str(error))
                     break
-                if found.result is not None:
-                    ended_ = MarketEnded(ticker=ticker, result=found.result, heard_at=self.clock.utc())
+                if found.value is not None:
+                    ended_ = MarketEnded(
+                        ticker=ticker,
+                        result=found.result,
+                        heard_at=self.clock.utc(),
+                        value=found.value if found.result is None else None,
+                    )
                     self.awaited.heard([ended_])
                     self.segments.unkept_ends.append(ended_)
 

@@ -36,7 +36,7 @@ from recio.rules.decision.strategy import Strategy
 from recio.settings.risk import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
-from recio.units import Ticker, money_decimal, quantity_text
+from recio.units import Ticker, money_decimal, price_decimal, quantity_text
 from recio.wires import Notes, Reads, ReadsBoard, Takes, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -196,13 +196,13 @@ class Shadow:
         except NoAnswer as error:
             log.warning("no result of a shadow's market", ticker=ticker, why=str(error))
             return
-        if found.result is None or found.settled_at is None:
+        if found.value is None or found.settled_at is None:
             return
         async with transaction(self.pool) as connection:
-            await rows.settle(connection, ticker, found.result, found.settled_at)
-        log.info("shadow settled", ticker=ticker, result=found.result.value)
+            await rows.settle(connection, ticker, found.value, found.settled_at)
+        log.info("shadow settled", ticker=ticker, pays=f"{price_decimal(found.value)}")
         del run.closing[ticker]
-        run.engine.settle(ticker, found.result, found.settled_at)
+        run.engine.settle(ticker, found.value, found.settled_at)
         self._publish(run)
         await self._score()
 

@@ -99,7 +99,9 @@ def _of_rows(rows: Rows) -> Story:
 def _of_paper(row: asyncpg.Record) -> Story:
     """A trade on paper has no orders and no log: its row is all there is."""
     is_over = row["sold_at"] is not None or row["result"] is not None
-    payout = row["quantity"] - row["sold"] if row["result"] == row["side"] else Decimal(0)
+    value = Decimal(row["result"] == Side.YES) if row["value"] is None else row["value"]
+    each_pays = value if row["side"] == Side.YES else 1 - value
+    payout = (row["quantity"] - row["sold"]) * each_pays if row["result"] is not None else Decimal(0)
     net = row["proceeds"] + payout - row["cost"] - row["fees"] if is_over else None
     return Story(
         kind=Kind.SHADOW,

@@ -79,7 +79,7 @@ GOOD: dict[str, Row] = {
     "paper_trades": {
         "paper_trade_id": 1, "strategy": "average", "ticker": TICKER, "event_ticker": EVENT, "side": "yes", "quantity": 10,
         "cost": 5, "fees": 0.1, "probability": 0.6, "why": "", "decided_at": T, "closes_at": LATER, "result": None,
-        "settled_at": None, "sold": 0, "proceeds": 0, "sold_at": None, "exit_orders_at": [],
+        "value": None, "settled_at": None, "sold": 0, "proceeds": 0, "sold_at": None, "exit_orders_at": [],
     },
     "empirical_models": {
         "model_id": 1, "symbol": "BTC", "digest": "a" * 64, "built_at": T, "candles_from": T, "candles_to": LATER,
@@ -259,6 +259,7 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "paper_trades_side_check": ("paper_trades", {"side": "odd"}),
     "paper_trades_sold": ("paper_trades", {"sold": 11}),
     "paper_trades_sold_out": ("paper_trades", {"sold_at": T}),
+    "paper_trades_value_of_scalar": ("paper_trades", {"result": "scalar", "settled_at": T}),
     "paper_trades_strategy_check": ("paper_trades", {"strategy": ""}),
     "empirical_models_check": ("empirical_models", {"candles_to": T}),
     "empirical_models_digest_check": ("empirical_models", {"digest": "A" * 64}),
@@ -492,7 +493,7 @@ MAY_BE_EMPTY: dict[str, set[str]] = {
     "audit_log": {"trade_id", "client_order_id"},
     "trade_requests": {"stop_price", "take_profit"},
     "trade_closes": {"floor"},
-    "paper_trades": {"result", "settled_at", "sold_at"},
+    "paper_trades": {"result", "value", "settled_at", "sold_at"},
     "ledger_transactions": {"fill_id", "settled_ticker", "revision"},
     "imported_fills": {"fee"},
     "imported_orders": {"cost", "fees", "at"},

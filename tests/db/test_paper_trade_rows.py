@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TypeAlias
 
 import asyncpg
 import pytest
 
-from recio.db import paper_trades
+from recio.db import paper_trades, past_list_rows, past_trades
 from recio.db.connection import Connection, transaction
 from recio.messages.decisions import OpenIntent
-from recio.paper.rows import PaperFill
-from recio.units import Money, Price, Quantity, Side, TradeId
+from recio.paper.rows import PaperFill, account_of
+from recio.units import ONE_DOLLAR, Money, Price, Quantity, Side, TradeId, money_of, money_text
+from recio.web import stories
 from tests.builders import EVENT, NOW, TICKER
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -88,7 +90,7 @@ async def test_no_more_is_sold_than_is_held_and_nothing_after_the_settlement(poo
     assert await sell(pool, trade, part(7, 60))
     assert not await sell(pool, trade, part(4, 60))
     async with transaction(pool) as connection:
-        await paper_trades.settle(connection, TICKER, Side.YES, NOW + timedelta(minutes=11))
+        await paper_trades.settle(connection, TICKER, ONE_DOLLAR, NOW + timedelta(minutes=11))
     assert not await sell(pool, trade, part(1, 60))
     with pytest.raises(asyncpg.CheckViolationError, match="paper_trades_sold"):
         await pool.execute("UPDATE paper_trades SET sold = 11")
@@ -101,7 +103,7 @@ async def test_a_shadow_may_buy_again_what_it_sold_and_not_what_it_holds(pool: P
     await sell(pool, trade, part(10, 60))
     async with transaction(pool) as connection:
         assert await insert(connection)
-        await paper_trades.settle(connection, TICKER, Side.NO, NOW + timedelta(minutes=11))
+        await paper_trades.settle(connection, TICKER, Price(0), NOW + timedelta(minutes=11))
     assert await pool.fetchval("SELECT count(*) FROM paper_trades WHERE result = 'no'") == 2
 
 
@@ -110,8 +112,30 @@ async def test_a_score_counts_a_sale_by_what_it_brought_and_its_chance_by_how_th
     await sell(pool, trade, part(10, 60))
     async with transaction(pool) as connection:
         early = (await paper_trades.scores(connection))["bold"]
-        await paper_trades.settle(connection, TICKER, Side.NO, NOW + timedelta(minutes=11))
+        await paper_trades.settle(connection, TICKER, Price(0), NOW + timedelta(minutes=11))
         late = (await paper_trades.scores(connection))["bold"]
     assert (early.trades, early.won, early.brier) == (1, 1, None)
     assert early.pnl == late.pnl == 6_000_000 - 5_000_000 - 185_000
     assert late.brier == pytest.approx(0.64)
+
+
+@pytest.mark.parametrize(("side", "payout"), [(Side.YES, 3_275_000), (Side.NO, 6_725_000)])
+async def test_where_neither_side_won_a_row_is_paid_its_value_and_no_chance_is_judged_by_it(
+    pool: Pool, side: Side, payout: int
+):
+    async with transaction(pool) as connection:
+        await paper_trades.insert(connection, TradeId(1), an_intent(side), BOUGHT)
+        await paper_trades.settle(connection, TICKER, Price(3_275), NOW + timedelta(minutes=11))
+        (found,) = await paper_trades.counted(connection, NOW)
+        score = (await paper_trades.scores(connection))["bold"]
+    assert (found.result, found.value, found.payout) == (None, 3_275, payout)
+    assert (found.is_live, found.awaits_result) == (False, False)
+    assert account_of([found], NOW).held.trades == {}
+    assert (score.trades, score.pnl, score.brier) == (1, payout - 5_175_000, None)
+    told = await pool.fetchrow(past_list_rows._SHADOW_SETTLEMENTS)  # pyright: ignore[reportPrivateUsage]
+    assert told is not None
+    assert (told["result"], money_of(told["payout"]), told["value"]) == ("scalar", payout, Decimal("0.3275"))
+    (listed,) = await pool.fetch(past_trades._SHADOW)  # pyright: ignore[reportPrivateUsage]
+    assert money_of(listed["payout"]) == payout
+    story = stories._of_paper(await pool.fetchrow("SELECT * FROM paper_trades"))  # pyright: ignore
+    assert story.payout == money_text(Money(payout))

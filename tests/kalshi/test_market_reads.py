@@ -389,6 +389,36 @@ async def test_a_settled_market_tells_its_result():
     assert (found.result, found.settlement_value_text) == (Side.NO, "83950.62")
 
 
+@pytest.mark.parametrize(
+    ("result", "said", "value"),
+    [
+        ("yes", None, 10_000),
+        ("no", "0.0000", 0),
+        ("scalar", "0.3275", 3_275),
+        ("void", "0.5000", 5_000),
+        ("scalar", None, None),
+        ("", "0.5000", None),
+    ],
+)
+async def test_a_settled_market_tells_what_a_contract_of_yes_pays(
+    result: str, said: str | None, value: int | None
+):
+    body = {**MARKET, "status": "finalized", "result": result, "expiration_value": ""}
+    body |= {} if said is None else {"settlement_value_dollars": said}
+    async with local_venue(answers_json({"market": body})) as venue:
+        found = await markets.read_result(venue.rest(), TICKER)
+    assert found.value == value
+
+
+async def test_a_settlement_value_that_is_no_share_of_a_dollar_is_named():
+    body = {
+        "market": {**MARKET, "result": "scalar", "expiration_value": "", "settlement_value_dollars": "1.5000"}
+    }
+    async with local_venue(answers_json(body)) as venue:
+        with pytest.raises(Transient, match="settlement_value_dollars"):
+            await markets.read_result(venue.rest(), TICKER)
+
+
 async def test_a_result_in_an_unknown_word_is_named_and_never_taken_for_none():
     body = {"market": {**MARKET, "status": "finalized", "result": "perhaps"}}
     async with local_venue(answers_json(body)) as venue:

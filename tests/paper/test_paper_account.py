@@ -18,7 +18,19 @@ from recio.rules.account.risk import Approved, Collar
 from recio.rules.decision.strategy import Strategy
 from recio.rules.pricing.fees import taker_fee
 from recio.settings.risk import RiskSection
-from recio.units import EventTicker, Money, Price, Quantity, Side, Ticker, TradeId, money, price, quantity
+from recio.units import (
+    ONE_DOLLAR,
+    EventTicker,
+    Money,
+    Price,
+    Quantity,
+    Side,
+    Ticker,
+    TradeId,
+    money,
+    price,
+    quantity,
+)
 from tests.builders import NOW, account, board, book, market, view
 
 DEADLINE = timedelta(seconds=2)
@@ -102,7 +114,7 @@ def test_an_exit_in_two_steps_and_a_settlement_add_up():
     assert first is not None
     assert account.record_exit(leave(), NOW, DEADLINE) is None
     account.answer(first, Answer(got=(part("0.2000", "4.00"),)), NOW)
-    (trade,) = account.settle(TICKER, Side.YES, NOW + timedelta(minutes=10))
+    (trade,) = account.settle(TICKER, ONE_DOLLAR, NOW + timedelta(minutes=10))
 
     assert (trade.state, trade.ended_by) == (TradeState.CLOSED, "settlement")
     assert (trade.exit_proceeds, trade.payout) == (money("0.800000"), money("6.000000"))
@@ -116,10 +128,21 @@ def test_the_losing_side_is_paid_nothing_and_is_a_loss():
     account = Account()
     bought(account, Side.YES, part("0.3000", "10.00"))
 
-    (trade,) = account.settle(TICKER, Side.NO, NOW)
+    (trade,) = account.settle(TICKER, Price(0), NOW)
 
     assert trade.pnl == Money(-3_147_000)
     assert account.open_trades(NOW).losses_in_a_row == 1
+
+
+@pytest.mark.parametrize(("side", "payout"), [(Side.YES, "3.275000"), (Side.NO, "6.725000")])
+def test_where_neither_side_won_each_contract_is_paid_its_value(side: Side, payout: str):
+    account = Account()
+    bought(account, side, part("0.3000" if side is Side.YES else "0.7000", "10.00"))
+
+    (trade,) = account.settle(TICKER, price("0.3275"), NOW)
+
+    assert (trade.state, trade.payout) == (TradeState.CLOSED, money(payout))
+    assert account.held.trades == {}
 
 
 def test_what_the_gates_look_at_is_the_same_object_for_as_long_as_it_says_the_same():
@@ -147,7 +170,7 @@ def test_what_no_gate_counts_any_more_is_not_kept():
         )
         order = account.record_entry(TradeId(number), replace(approved, intent=one), at, DEADLINE)
         account.answer(order, Answer(got=(part("0.3000", "1.00"),)), at)
-        account.settle(one.ticker, Side.YES, one.closes_at)
+        account.settle(one.ticker, ONE_DOLLAR, one.closes_at)
     held = account.held
     kept = (held.trades, held.orders, held.recent_trades, held.recent_orders, held.days, held.events)
     assert max(len(each) for each in (*kept, held.markets, held.sent)) <= 3

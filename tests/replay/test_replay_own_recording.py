@@ -87,9 +87,11 @@ class Written:
         waits = Waits(gate="switch", sentence="entry is switched off")
         self.cycles.append(self.encoder.cycle(EntryCycle(look=look, outcomes={"average": waits})))
 
-    def ended(self, result: Side, ticker: Ticker = TICKER, second: float = 0) -> None:
+    def ended(
+        self, result: Side | None, ticker: Ticker = TICKER, second: float = 0, value: Price | None = None
+    ) -> None:
         heard_at = NOW + timedelta(seconds=second)
-        self.cycles.append(ended(MarketEnded(ticker=ticker, result=result, heard_at=heard_at)))
+        self.cycles.append(ended(MarketEnded(ticker=ticker, result=result, heard_at=heard_at, value=value)))
 
     def write(self) -> Path:
         files = Segments(
@@ -227,6 +229,15 @@ def test_a_trade_is_settled_by_what_the_venue_said_and_not_by_the_price(written:
     assert (Decimal(trade["pnl"]) > 0) is (result is Side.YES)
 
 
+def test_where_neither_side_won_a_recorded_trade_is_paid_the_value_of_its_contracts(written: Written):
+    after_close(written)
+    written.ended(None, value=Price(3_300))
+    found = written.traded()
+    (trade,) = found["trades"]
+    paid = Decimal(trade["quantity"]) * Decimal("0.33")
+    assert (trade["result"], trade["ended_by"], Decimal(trade["payout"])) == (None, "settlement", paid)
+
+
 def test_a_trade_is_held_until_its_end_was_heard(written: Written):
     after_close(written)
     written.ended(Side.YES, second=135)
@@ -263,11 +274,12 @@ def test_without_either_nothing_is_settled_whatever_the_prices_say(written: Writ
     assert found["windows_without_result"] >= 1
 
 
-def test_of_a_ladder_no_strike_is_the_value_of_the_hour_before(written: Written):
+@pytest.mark.parametrize("strikes", [(83_000, 84_000), (83_000,)])
+def test_of_a_ladder_no_strike_is_the_value_of_the_hour_before(written: Written, strikes: tuple[int, ...]):
     closes = NOW + timedelta(minutes=2)
     now = [
         market(ticker=Ticker(f"KXBTCD-26NOV2312-T{each}"), floor_strike=Decimal(each), close_time=closes)
-        for each in (83_000, 84_000)
+        for each in strikes
     ]
     ends = closes + timedelta(hours=1)
     later = [

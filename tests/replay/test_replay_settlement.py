@@ -10,7 +10,7 @@ import pytest
 from recio.errors import BadRecording
 from recio.messages.markets import StrikeType
 from recio.replay.spot import ProxyMinute, closing_minute
-from recio.replay.windows import Window, decisive, judge, read_windows
+from recio.replay.windows import Window, judge, read_windows
 from recio.rules.market.settlement import outcome, places_of, settlement_value
 from recio.units import Side
 
@@ -115,7 +115,7 @@ def test_a_recorded_market_settles_by_its_own_kind_of_strike(
 ):
     row = {"ticker": "KXBTC-A-1", "close_time": "2026-05-13T14:00:00Z", "settlement_value": 80_150}
     (window,) = described(tmp_path, row | terms)
-    assert decisive(window, judge("s", window, None)) is side
+    assert judge("s", window, None).outcome is side
     assert (window.listed.floor_strike, window.listed.cap_strike) == (None, None)
 
 
@@ -124,8 +124,43 @@ def test_the_strike_of_another_series_settles_nothing(tmp_path: Path):
     following = {"close_time": "2026-05-13T14:15:00Z", "floor_strike": 80_100}
     own, _ = described(tmp_path, first, following | {"ticker": "KXBTC15M-B-15"})
     other, _ = described(tmp_path, first, following | {"ticker": "KXETH15M-B-15"})
-    assert decisive(own, judge("s", own, None)) is Side.YES
-    assert decisive(other, judge("s", other, None)) is None
+    assert judge("s", own, None).outcome is Side.YES
+    assert judge("s", other, None).outcome is None
+
+
+def test_of_a_ladder_no_strike_is_the_value_of_the_hour_before_even_if_one_market_of_it_was_recorded(
+    tmp_path: Path,
+):
+    ladder = [
+        {"ticker": f"KXBTCD-{hour}-T80000", "close_time": f"2026-05-13T{hour}:00:00Z", "floor_strike": 80_000}
+        for hour in (14, 15)
+    ]
+    first, _ = described(tmp_path, *ladder)
+    found = judge("s", first, None)
+    assert (found.next_strike, found.result, found.outcome) == (None, None, None)
+
+
+def test_a_recorded_result_that_its_published_value_denies_is_no_outcome(tmp_path: Path):
+    row = {"ticker": "KXBTC15M-A-00", "close_time": "2026-05-13T14:00:00Z", "floor_strike": 80_000}
+    (window,) = described(tmp_path, row | {"result": "no", "settlement_value": 80_100})
+    assert judge("s", window, None).outcome is None
+    (window,) = described(tmp_path, row | {"result": "yes", "settlement_value": 80_100})
+    assert judge("s", window, None).outcome is Side.YES
+
+
+def test_the_next_strike_is_another_markets_word_and_outweighs_no_recorded_result(tmp_path: Path):
+    first = {"ticker": "KXBTC15M-A-00", "close_time": "2026-05-13T14:00:00Z", "floor_strike": 80_000}
+    following = {"ticker": "KXBTC15M-B-15", "close_time": "2026-05-13T14:15:00Z", "floor_strike": 80_100}
+    own, _ = described(tmp_path, first | {"result": "no"}, following)
+    found = judge("s", own, None)
+    assert (found.result, found.outcome) == (Side.YES, Side.NO)
+
+
+def test_one_close_is_one_moment_in_whatever_zone_it_is_described(tmp_path: Path):
+    row = {"ticker": "KXBTC15M-A-00", "floor_strike": 80_000}
+    (here,) = described(tmp_path, row | {"close_time": "2026-05-13T10:00:00-04:00"})
+    (there,) = described(tmp_path, row | {"close_time": "2026-05-13T14:00:00Z"})
+    assert here.closes_at.isoformat() == there.closes_at.isoformat()
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_a_trade_held_to_the_close_is_settled_by_the_recorded_result(tempting):
     }
 
 
-def test_the_recorded_result_decides_even_where_the_rule_says_otherwise(tempting):
+def test_a_recorded_result_that_its_settlement_value_denies_pays_nobody(tempting):
     tempting.markets[0]["result"] = "no"
 
     found = tempting.replayed(NO_STOP)
@@ -78,7 +78,26 @@ def test_the_recorded_result_decides_even_where_the_rule_says_otherwise(tempting
     (window,) = found["windows"]
     assert (window["recorded_result"], window["result"]) == ("no", "yes")
     assert found["settlement_checks"] == {"checked": 1, "agree": 0}
-    assert found["trades"][0]["pnl"] == "-2.467200"
+    trade = found["trades"][0]
+    assert (trade["result"], trade["pnl"], trade["ended_by"]) == (None, None, "unsettled")
+
+
+def test_where_neither_side_won_a_trade_is_paid_the_value_of_its_contracts(tempting):
+    tempting.markets[0].update(result="scalar", settlement_value_dollars=0.5)
+
+    found = tempting.replayed(NO_STOP)
+
+    trade = found["trades"][0]
+    paid = Decimal(trade["quantity"]) / 2
+    assert (trade["result"], trade["ended_by"], Decimal(trade["payout"])) == (None, "settlement", paid)
+    assert found["windows_without_result"] == 0
+
+
+def test_a_scalar_end_without_its_value_is_refused(tempting):
+    tempting.markets[0].update(result="scalar")
+
+    with pytest.raises(BadRecording, match="settlement_value_dollars None is not between 0 and 1"):
+        tempting.replayed(NO_STOP)
 
 
 def test_without_a_recorded_result_the_rule_decides_from_the_value(tempting):

@@ -343,6 +343,27 @@ def test_what_two_recordings_have_in_common_counts_once_as_the_one_has_it_that_t
     assert once([*whole.observations, *copied.observations]) == list(whole.observations)
 
 
+def test_a_result_that_its_own_settlement_value_or_another_recording_denies_scores_nothing(tmp_path: Path):
+    recorded(tmp_path / "alone" / "a", "yes")
+    description = tmp_path / "alone" / "a" / "session.json"
+    said = json.loads(description.read_text(encoding="utf-8"))
+    said["markets"][0]["settlement_value"] = 84_000.0
+    description.write_text(json.dumps(said), encoding="utf-8")
+    recorded(tmp_path / "two" / "a", "yes")
+    recorded(tmp_path / "two" / "b", "no")
+    recorded(tmp_path / "outvoted" / "b", "yes")
+    for names, why in (
+        (("alone",), "makes it no: one is wrong, which is not known: nothing is scored by it"),
+        (("two",), "one recording tells yes and another no; its outcome counts as unknown"),
+        (("alone", "outvoted"), "makes it no: one is wrong"),
+    ):
+        found = from_sessions([tmp_path / name for name in names], Config(), AVERAGE, {"average": AVERAGE})
+        assert found.observations == ()
+        assert found.without_outcome > 0
+        assert all(each.result is None for each in found.trades)
+        assert any(why in each for each in found.warnings)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

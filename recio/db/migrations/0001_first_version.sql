@@ -885,7 +885,8 @@ CREATE TABLE IF NOT EXISTS paper_trades (
     why text NOT NULL,
     decided_at timestamptz NOT NULL,
     closes_at timestamptz NOT NULL CHECK (closes_at > decided_at),
-    result text CHECK (result IN ('yes', 'no')),
+    result text CHECK (result IN ('yes', 'no', 'scalar')),
+    value numeric(6, 4),
     settled_at timestamptz,
     sold numeric(14, 2) NOT NULL DEFAULT 0,
     proceeds numeric(18, 6) NOT NULL DEFAULT 0,
@@ -894,7 +895,10 @@ CREATE TABLE IF NOT EXISTS paper_trades (
     CHECK ((result IS NULL) = (settled_at IS NULL)),
     CHECK (quantity > 0 OR (cost = 0 AND fees = 0 AND result IS NULL)),
     CONSTRAINT paper_trades_sold CHECK (sold BETWEEN 0 AND quantity AND proceeds >= 0 AND (sold > 0 OR proceeds = 0)),
-    CONSTRAINT paper_trades_sold_out CHECK ((sold_at IS NOT NULL) = (quantity > 0 AND sold = quantity))
+    CONSTRAINT paper_trades_sold_out CHECK ((sold_at IS NOT NULL) = (quantity > 0 AND sold = quantity)),
+    CONSTRAINT paper_trades_value_of_scalar CHECK (
+        CASE WHEN result = 'scalar' THEN value IS NOT NULL AND value BETWEEN 0 AND 1 ELSE value IS NULL END
+    )
 );
 COMMENT ON TABLE paper_trades IS 'Writer: shadow. Paper trades: what a strategy in stage shadow would have bought and sold. It sends no orders.';
 COMMENT ON COLUMN paper_trades.paper_trade_id IS 'Number of the trade on paper.';
@@ -909,7 +913,8 @@ COMMENT ON COLUMN paper_trades.probability IS 'Probability of the side bought, f
 COMMENT ON COLUMN paper_trades.why IS 'The reason, in words, as whoever did it gave it.';
 COMMENT ON COLUMN paper_trades.decided_at IS 'UTC, when the entry was decided.';
 COMMENT ON COLUMN paper_trades.closes_at IS 'UTC, when the market closes; from the venue.';
-COMMENT ON COLUMN paper_trades.result IS 'yes or no, from the venue; NULL: not settled.';
+COMMENT ON COLUMN paper_trades.result IS 'yes, no or scalar, from the venue; NULL: not settled.';
+COMMENT ON COLUMN paper_trades.value IS 'Dollars that one contract of YES pays where neither side won; one of NO pays the rest of the dollar. NULL: a side won, or not settled.';
 COMMENT ON COLUMN paper_trades.settled_at IS 'UTC, from the venue; NULL: not settled.';
 COMMENT ON COLUMN paper_trades.sold IS 'Contracts sold.';
 COMMENT ON COLUMN paper_trades.proceeds IS 'Dollars received for them, without fees.';
