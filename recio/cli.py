@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol, TextIO, cast
 
 import recio
+from recio.commands.ending_signals import unasked
 from recio.errors import ExitCode, Fatal, Transient
 
 COMMANDS = {
@@ -138,9 +139,10 @@ def _given_up_in_order(name: str) -> Generator[None]:
     """However a command is given up, what it opened is closed and what it started is stopped; nohup's word holds."""
     before: dict[int, Any] = {}
     if name not in ENDS_IN_ORDER and threading.current_thread() is threading.main_thread():
-        for number in (getattr(signal, each) for each in AS_CTRL_C if hasattr(signal, each)):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, _as_ctrl_c)
+        asked = [getattr(signal, each) for each in AS_CTRL_C if hasattr(signal, each)]
+        heard = [each for each in asked if signal.getsignal(each) is not signal.SIG_IGN]
+        for number in (*heard, *unasked()):
+            before[number] = signal.signal(number, _as_ctrl_c)
     try:
         yield
     finally:
@@ -232,9 +234,10 @@ def _guarded(command: Callable[[], ExitCode | None], name: str) -> ExitCode:
 def _heed_no_more_signals() -> None:
     """It ends already: one that comes too late changes neither what is told nor the exit code."""
     if threading.current_thread() is threading.main_thread():
-        for each in ("SIGINT", *AS_CTRL_C):
-            if hasattr(signal, each):
-                signal.signal(getattr(signal, each), signal.SIG_IGN)
+        heard = [each for each in signal.valid_signals() if signal.getsignal(each) is _as_ctrl_c]
+        asked = [getattr(signal, each) for each in ("SIGINT", *AS_CTRL_C) if hasattr(signal, each)]
+        for each in (*heard, *asked):
+            signal.signal(each, signal.SIG_IGN)
 
 
 def _point_nowhere(stream: TextIO) -> None:

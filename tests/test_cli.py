@@ -398,7 +398,7 @@ main(["limits"])
     assert "passphrase" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP", "SIGALRM"])
 @pytest.mark.parametrize(
     ("outcome", "code", "said"), [("raise Fatal('no')", 1, "recio: no\n"), ("return None", 0, "")]
 )

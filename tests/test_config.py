@@ -276,7 +276,7 @@ max_contracts_per_order = 123456789.01
 max_open_cost_dollars = 9999999.999999
 price_collar_dollars = 1
 [strategies.calm]
-budget_dollars = 0.000001
+budget_dollars = 2.000001
 """
 
 
@@ -291,7 +291,7 @@ def test_dollars_and_contracts_are_exact_integers_under_the_name_of_their_key(tm
     assert config.risk.max_contracts_per_order == 12_345_678_901
     assert config.risk.max_open_cost_dollars == 9_999_999_999_999
     assert config.risk.price_collar_dollars == 10_000
-    assert config.strategies["calm"].budget_dollars == 1
+    assert config.strategies["calm"].budget_dollars == 2_000_001
 
 
 def test_a_dump_says_dollars_again_and_reads_back_as_the_same_config(tmp_path: Path):
@@ -519,6 +519,22 @@ def test_cents_and_percents_are_refused_with_what_they_most_likely_mean(tmp_path
         ),
         ("[exit]\nmin_hold_seconds = 825", ["exit.min_hold_seconds", "entry.max_seconds_to_close"]),
         ("[strategies.calm.entry]\ncontracts = 60", ["strategies.calm.entry.contracts"]),
+        (
+            "[entry]\nmin_edge_dollars = 0.9001",
+            ["entry.min_edge_dollars = 0.9001", "entry.min_price_dollars"],
+        ),
+        (
+            "[strategies.calm]\nbudget_dollars = 0.99",
+            ["strategies.calm.entry.contracts", "strategies.calm.budget_dollars = 0.99"],
+        ),
+        (
+            "[entry]\nsizing = 'kelly'\nkelly_bankroll_dollars = 0.4",
+            ["entry.kelly_bankroll_dollars = 0.40", "min_contracts = 1.00", "nothing could ever be bought"],
+        ),
+        (
+            "[exit]\nmin_floor_dollars = 0.9",
+            ["exit.min_floor_dollars = 0.9000", "entry.max_price_dollars = 0.9000", "no stop could sell"],
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused_with_both_names(
@@ -544,6 +560,14 @@ def test_settings_that_contradict_each_other_are_refused_with_both_names(
             "exit.take_profit_dollars = 0.1000 is not above entry.min_price_dollars = 0.1000",
         ),
         ("take_profit_dollars", "0.1001", ""),
+        ("stop_probability", "1", "exit.stop_probability = 1 is above every probability"),
+        ("stop_probability", "0.99", ""),
+        (
+            "time_stop_seconds_to_close",
+            "840",
+            "exit.time_stop_seconds_to_close = 840 is not below entry.max_seconds_to_close = 840",
+        ),
+        ("time_stop_seconds_to_close", "839", ""),
     ],
 )
 def test_what_would_be_bought_only_to_be_sold_is_told(name: str, value: str, told: str):
@@ -551,6 +575,8 @@ def test_what_would_be_bought_only_to_be_sold_is_told(name: str, value: str, tol
     said = "".join(bought_only_to_be_sold(config.entry, config.exit))
     assert (said == "") is (told == "")
     assert told in said
+    without = parse({"exit": {name: Decimal(value), "enabled": False}}, "x")
+    assert not list(bought_only_to_be_sold(without.entry, without.exit))
 
 
 @pytest.mark.parametrize("name", ["max_price_age_seconds", "max_book_age_seconds"])
@@ -572,6 +598,13 @@ def test_pairs_at_the_very_edge_of_a_contradiction_are_none(tmp_path: Path):
         encoding="utf-8",
     )
     assert load(path).entry.contracts == quantity("50")
+    path.write_text(
+        "[entry]\nmin_edge_dollars = 0.9\n[exit]\nstop_probability = 'off'\nmin_floor_dollars = 0.95\n"
+        "[strategies.calm]\nbudget_dollars = 1\n[strategies.bold.entry]\nsizing = 'kelly'\n"
+        "kelly_bankroll_dollars = 0.41\n",
+        encoding="utf-8",
+    )
+    assert load(path).strategies["calm"].budget_dollars == money("1")
 
 
 LIVE = 'mode = "live"\n[kalshi]\nenvironment = "{}"\nkey_id = "abc-1"\nkey_path = "key.pem"\n'

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import signal
 import subprocess
 import sys
 
 import anyio
+import pytest
 from structlog.testing import capture_logs
 
 from recio.commands.event_loop import insist, until_signal
@@ -62,3 +64,39 @@ def test_a_second_signal_cuts_off_nothing_that_a_command_closes_and_changes_no_w
         [sys.executable, "-c", TWICE], capture_output=True, text=True, timeout=50, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "closed\n", "recio: interrupted: it stands\n")
+
+
+ENDED = """
+import os, signal, sys
+import anyio
+from recio.commands.event_loop import until_signal
+
+async def work(stop):
+    os.kill(os.getpid(), int(sys.argv[1]))
+    await stop.wait()
+    print("closed")
+
+sys.exit(until_signal(work))
+"""
+KEPT = {"SIGKILL", "SIGSTOP"}
+"""Nobody can hear them."""
+FAULTS = {"SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP"}
+"""The process itself is broken."""
+NO_END = {"SIGCHLD", "SIGCONT", "SIGPIPE", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGWINCH", "SIGXFSZ"}
+"""They end nothing: stop, go on, or are ignored, two of them by Python."""
+HALTS = {"SIGUSR1", "SIGUSR2"}
+"""The daemon hears them for itself."""
+ENDS = {each.name for each in signal.Signals if each.name[:5] != "SIGRT"} - KEPT - FAULTS - NO_END - HALTS
+
+
+@pytest.mark.parametrize("name", sorted(ENDS))
+def test_every_signal_that_would_end_it_ends_it_in_order(name: str):
+    """A limit of CPU seconds, a power supply or a wrong number left PostgreSQL running and orders unrecorded."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED, str(int(signal.Signals[name]))],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "closed\n"), done.stderr

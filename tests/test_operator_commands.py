@@ -251,6 +251,7 @@ async def test_a_command_that_is_interrupted_again_and_again_says_once_what_is_s
         (("report",), signal.SIGTERM),
         (("audit", "--verify"), signal.SIGHUP),
         (("lots",), signal.SIGQUIT),
+        (("trades",), signal.SIGALRM),
         (("model", "list"), signal.SIGHUP),
     ],
 )

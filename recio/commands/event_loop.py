@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import structlog
 
+from recio.commands.ending_signals import unasked
 from recio.errors import ExitCode
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -25,7 +26,7 @@ ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 def until_signal(work: Callable[[anyio.Event], Awaitable[None]]) -> ExitCode:
-    """Run until the work ends; SIGTERM, SIGINT, SIGHUP and SIGQUIT ask it to stop, a second one insists.
+    """Run until the work ends; every signal that would end the process asks it to stop, a second one insists.
 
     So does an end that takes longer than `STOP_LIMIT`: what holds it up is told, and given up.
     """
@@ -76,9 +77,10 @@ def _run(main: Callable[[], Awaitable[None]]) -> None:
 
 def _heeded() -> list[signal.Signals]:
     """A SIGHUP that was told to be ignored, as by nohup, stays ignored."""
-    return [
+    asked = [
         each for each in ENDING if each is not signal.SIGHUP or signal.getsignal(each) is not signal.SIG_IGN
     ]
+    return [*asked, *unasked()]
 
 
 async def _watch_signals(  # noqa: ASYNC114 - started by its name two functions above

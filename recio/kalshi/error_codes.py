@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+_THERE_ALREADY = re.compile(r"already[ _-]*exist|duplicate|_exists$|^conflict$", re.IGNORECASE)
 NOT_FOUND = 404
 CONFLICT = 409
 
@@ -67,15 +69,18 @@ def is_known_no(code: str) -> bool:
     return found is not None and found.meaning not in (Meaning.UNKNOWN, Meaning.GONE)
 
 
-def may_be_done(status: int, code: str) -> bool:
+def may_be_done(status: int, code: str, text: str = "") -> bool:
     """Whether a refusal under that status leaves it open what became of the request.
 
-    A code that nobody has seen before is a no: the venue understood the request. A conflict without one says nothing.
+    A code that nobody has seen before is a no: the venue understood the request. A conflict without one says nothing, and in
+    whatever words it says that there is one already, that one may be ours: somebody on the way may have sent it twice.
     """
     found = CODES.get(code)
-    if found is not None:
-        return found.meaning is Meaning.UNKNOWN
-    return status == CONFLICT and not code
+    if found is not None and found.meaning is Meaning.UNKNOWN:
+        return True
+    if any(_THERE_ALREADY.search(words) for words in (code, text)):
+        return True
+    return found is None and status == CONFLICT and not code
 
 
 def is_gone(status: int, code: str) -> bool:

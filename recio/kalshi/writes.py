@@ -109,7 +109,7 @@ def verdict(result: WriteResult, success: tuple[int, ...]) -> WriteResult:
     error = error_in(result.body)
     if result.status in success and not carries_error(result.body):
         return result
-    if result.status in REFUSALS and error is not None and not may_be_done(result.status, error[0]):
+    if result.status in REFUSALS and error is not None and not may_be_done(result.status, *error):
         code, text = error
         return RequestRefused(code or str(result.status), text, result.status)
     said = " ".join(error or ("without an error body of the venue",)).strip()

@@ -181,7 +181,7 @@ def _contradictions(config: Config) -> Iterator[str]:
     if not config.strategies:
         yield from contradictions(config.entry, config.exit, config.risk)
     for name, own in config.strategies.items():
-        yield from contradictions(own.entry, own.exit, config.risk, f"strategies.{name}.")
+        yield from contradictions(own.entry, own.exit, config.risk, f"strategies.{name}.", own.budget_dollars)
 
 
 def _first_of_each_key(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:

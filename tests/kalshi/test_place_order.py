@@ -76,6 +76,7 @@ async def test_an_order_with_an_id_is_accepted_with_its_exact_counts(status: int
                 "fill_or_kill_insufficient_resting_volume",
                 "market_closed",
                 "a_word_of_tomorrow",
+                "market_does_not_exist",
             )
             for details in ("null", '{"until":1}')
         ),
@@ -96,6 +97,18 @@ async def test_a_refusal_with_an_error_body_is_a_rejection(status: int, body: st
     [
         (409, '{"error":{"code":"order_already_exists","message":"order already exists"}}'),
         (400, '{"error":{"code":"order_already_exists","details":null}}'),
+        *(
+            (status, f'{{"error":{{"code":"{code}","message":"{text}"}}}}')
+            for status in (400, 409)
+            for code, text in (
+                ("ORDER_ALREADY_EXISTS", "x"),
+                ("duplicate_order", "x"),
+                ("client_order_id_exists", "x"),
+                ("conflict", "x"),
+                ("invalid_order", "client_order_id already exists"),
+                ("a_word_of_tomorrow", "duplicate client order id"),
+            )
+        ),
         (409, '{"error":{"message":"conflict"}}'),
         (409, '{"error":{"code":7,"message":"conflict"}}'),
         (409, "<html>conflict</html>"),
