@@ -68,7 +68,7 @@ def places_in(directory: Path) -> list[Path]:
         return sorted(each for each in (directory / "base").iterdir() if not each.name.startswith("."))
     except OSError as error:
         raise BadConfig(
-            f"{directory} holds no backups of recio ({error.strerror}): name their folder"
+            f"{directory} cannot be read for backups of recio ({error.strerror}): name their folder, which the account of recio may read"
         ) from error
 
 
