@@ -24,6 +24,7 @@ from recio.db import halts
 from recio.db.connection import transaction
 from recio.db.identity import bound_to
 from recio.errors import ExitCode, Fatal
+from recio.messages.controls import halt_reason
 from recio.texts import counted
 
 WIDTH, NAMED = 80, 8
@@ -51,14 +52,14 @@ async def show(place: Installation, *, as_json: bool) -> ExitCode:
     """75 where no daemon of this installation answers. Raises BadConfig where there is no installation."""
     if not place.dsn:
         refuse_unmarked(place.data_dir)
-    said = await _page(place.port)
+    said = await page_of(place.port)
     if said is None or await _of_another(place, said.get("account", "")):
         return await _show_rows(place, said, as_json=as_json)
     print(json.dumps(said) if as_json else "\n".join(fitted(lines_of(said, place.port))))
     return ExitCode.OK
 
 
-async def _page(port: int) -> dict[str, Any] | None:
+async def page_of(port: int) -> dict[str, Any] | None:
     limit = aiohttp.ClientTimeout(total=ANSWERS_WITHIN)
     async with aiohttp.ClientSession(timeout=limit) as session:
         try:
@@ -99,7 +100,8 @@ def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
     reasons = said["reasons"]
     more = f" (and {len(reasons) - 1} more)" if reasons[1:] else ""
     yield _line("ready", "yes" if not reasons else f"NO{more}: {reasons[0]}")
-    yield _line("halts", "; ".join(f"{each['level']}: {each['cause']}" for each in said["halts"]) or "none")
+    halted = (f"{each['level']}: {halt_reason(each['cause'], each['by'])}" for each in said["halts"])
+    yield _line("halts", "; ".join(halted) or "none")
     held = said["positions"]
     yield _line(
         "held",
@@ -119,7 +121,8 @@ def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
     yield _line("prices", "; ".join(map(_price, said["prices"])) or UNKNOWN)
     venue = said["venue"]
     offset = venue["clock_offset_seconds"]
-    yield _line("venue", f"{_of(venue['phase'])}; {venue['read']}; clock {_of(offset)} s ahead of ours")
+    clock = "how far its clock is off ours is not known" if offset is None else f"clock {_apart(offset)} ours"
+    yield _line("venue", f"{_of(venue['phase'])}; {venue['read']}; {clock}")
     tasks = said["tasks"]
     down = [name for name, each in tasks.items() if each["state"] != "running"]
     restarts = sum(each["restarts"] for each in tasks.values())
@@ -130,6 +133,10 @@ def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
     backups: dict[str, Any] = said.get("backups") or {}
     if restored := backups.get("restored"):
         yield _line("restore", f"{restored['at']}: {restored['sentence']}")
+
+
+def _apart(offset: float) -> str:
+    return f"{abs(offset)} s {'behind' if offset < 0 else 'ahead of'}"
 
 
 def _alerts(said: dict[str, Any]) -> str:
