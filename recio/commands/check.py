@@ -12,7 +12,7 @@ import anyio
 from recio.alerting.channels import NO_CHANNEL, read_channels
 from recio.alerting.delivery import why_unknown
 from recio.commands.options import DEFAULT_CONFIG
-from recio.commands.status import page_of
+from recio.commands.own_page import page_of
 from recio.daemon import data_dir
 from recio.daemon.venue import find_venue
 from recio.errors import BadConfig

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import aiohttp
 import anyio
 import asyncpg
 
@@ -19,6 +18,7 @@ from recio.commands.event_loop import to_the_end
 from recio.commands.halt_proof import live_trades
 from recio.commands.installation import Installation, add_installation, find_installation, pool_of, rows_in
 from recio.commands.options import port_number
+from recio.commands.own_page import ANSWERS_WITHIN, page_of
 from recio.daemon.database import daemon_runs, refuse_unmarked
 from recio.db import halts
 from recio.db.connection import transaction
@@ -28,7 +28,6 @@ from recio.messages.controls import halt_reason
 from recio.texts import counted
 
 WIDTH, NAMED = 80, 8
-ANSWERS_WITHIN = 5.0
 UNKNOWN = "-"
 
 
@@ -57,17 +56,6 @@ async def show(place: Installation, *, as_json: bool) -> ExitCode:
         return await _show_rows(place, said, as_json=as_json)
     print(json.dumps(said) if as_json else "\n".join(fitted(lines_of(said, place.port))))
     return ExitCode.OK
-
-
-async def page_of(port: int) -> dict[str, Any] | None:
-    limit = aiohttp.ClientTimeout(total=ANSWERS_WITHIN)
-    async with aiohttp.ClientSession(timeout=limit) as session:
-        try:
-            async with session.get(f"http://127.0.0.1:{port}/status") as answer:
-                said: dict[str, Any] = dict(await answer.json())
-                return said if "reasons" in said else None
-        except (aiohttp.ClientError, TimeoutError, ValueError, TypeError):
-            return None
 
 
 async def _of_another(place: Installation, account: str) -> bool:
