@@ -18,7 +18,7 @@ sudo deploy/install.sh [options]
   --release-only         make the release beside the one in use, and say its name
   --units-only           put the units and the command of this copy in place, and start nothing
   --dry-run              check, and show what would be done
-  --uninstall            remove program and units; config, key, data and database stay
+  --uninstall            remove program and units; config, key, data and database stay. With --instance that account's units alone
   --purge                with --uninstall: remove those too, for ever
 END
 }
@@ -92,9 +92,20 @@ check_wishes() {
     [ -z "$wheelhouse" ] || [ -d "$wheelhouse" ] || problem "--wheelhouse $wheelhouse is no folder"
     [ -e "$config" ] || [ -n "$key_id" ] || problem "--key-id is missing, and there is no $config yet"
     [[ $key_id =~ ^[A-Za-z0-9-]*$ ]] || problem "--key-id has other characters than letters, digits and dashes"
+    check_key_id
     [ -e "$key_place" ] || [ -n "$key" ] || problem "--key is missing, and there is no $key_place yet"
     [ -z "$key" ] || check_key
     [ -f "$here/requirements.lock" ] && [ -f "$here/pyproject.toml" ] || problem "$here is not a copy of recio: run this from one"
+}
+
+# Two daemons with one key trade one account, each against limits that know nothing of the other's positions.
+check_key_id() {
+    local each
+    [ -n "$key_id" ] && [ ! -e "$config" ] || return 0
+    for each in /etc/recio/*.toml; do
+        ! grep -qs "^key_id = \"$key_id\"" "$each" ||
+            problem "--key-id $key_id is that of $each: two daemons would trade one account, so make another key of another account"
+    done
 }
 
 check_key() {
@@ -410,14 +421,7 @@ remove_all() {
         /etc/needrestart/conf.d/recio.conf /etc/systemd/system/apt-daily-upgrade.timer.d/recio.conf
     if is_up; then run systemctl daemon-reload; fi
     if [ "$purge" = yes ]; then
-        for each in $(getent passwd | awk -F: '$1 ~ /^recio(-|$)/ { print $1 }'); do
-            if command -v dropdb >/dev/null && runuser -u postgres -- psql -c '' >/dev/null 2>&1; then
-                run env -C / runuser -u postgres -- dropdb --if-exists "$each"
-                run env -C / runuser -u postgres -- dropuser --if-exists "$each"
-            fi
-            run rm -rf "/var/lib/$each"
-            run userdel "$each"
-        done
+        for each in $(getent passwd | awk -F: '$1 ~ /^recio(-|$)/ { print $1 }'); do remove_account "$each"; done
         run rm -rf /etc/recio
         say "removed, with config, key, data and database; backups in /var/backups/recio* stay"
     else
@@ -425,8 +429,37 @@ remove_all() {
     fi
 }
 
+# One account of several: program, units and whatever belongs to the others stay.
+remove_one() {
+    local each
+    [[ $instance =~ ^[a-z][a-z0-9-]{0,19}$ ]] && [ -e "$config" ] ||
+        { echo "install: nothing was changed: there is no account --instance $instance here: ls /etc/recio" >&2; exit 78; }
+    for each in "$unit" "${timers[@]}"; do
+        if is_up; then run systemctl stop "$each"; fi
+        run systemctl disable --quiet "$each"
+    done
+    if [ "$purge" = yes ]; then
+        for each in "$account" "$owner" "$reader"; do remove_account "$each"; done
+        run rm -f "$config" "$key_place" "$owner_dsn" "/etc/recio/$instance.channels"
+        say "removed $unit, with its config, key, data and database; backups in /var/backups/$account and every other account stay"
+    else
+        say "removed $unit; its config, key, data and database, and every other account stay (--purge removes what is its own)"
+    fi
+}
+
+remove_account() {
+    id "$1" >/dev/null 2>&1 || return 0
+    if command -v dropdb >/dev/null && env -C / runuser -u postgres -- psql -c '' >/dev/null 2>&1; then
+        run env -C / runuser -u postgres -- dropdb --if-exists "$1"
+        run env -C / runuser -u postgres -- dropuser --if-exists "$1"
+    fi
+    run rm -rf "/var/lib/$1"
+    run userdel "$1"
+}
+
 if [ "$uninstall" = yes ]; then
     [ "$dry" = yes ] || [ "$(id -u)" = 0 ] || { echo "install: you are not root: put sudo in front" >&2; exit 78; }
+    [ -z "$instance" ] || { remove_one; exit 0; }
     remove_all
     exit 0
 fi

@@ -19,3 +19,27 @@ def test_what_is_wider_than_a_terminal_goes_on_below_and_loses_no_word():
         each.split()[0] for each in lines
     ]
     assert any(each.startswith("        ") for each in shown)
+
+
+def test_a_halt_says_who_set_it_and_why_and_never_twice_that_it_is_one():
+    said = status(filled_wires())
+    typed = {"level": "halt", "cause": "halted by command: I want to look", "by": "Ann"}
+    without = {"level": "stop", "cause": "stopped by command", "by": "Bob"}
+    by_itself = {"level": "halt", "cause": "position on X differs", "by": "failure_detector"}
+    said["halts"] = [typed, without, by_itself]
+    line = next(each for each in lines_of(said, 8710) if each.startswith("halts"))
+    assert line.split(maxsplit=1)[1] == (
+        "halt: I want to look (by Ann); stop: by Bob; halt: position on X differs"
+    )
+
+
+def test_a_clock_is_ahead_or_behind_and_one_that_is_not_known_has_no_figure():
+    said = status(filled_wires())
+
+    def clock(offset: float | None) -> str:
+        said["venue"] = said["venue"] | {"clock_offset_seconds": offset}
+        return next(each for each in lines_of(said, 8710) if each.startswith("venue")).split("; ")[-1]
+
+    assert clock(0.02) == "clock 0.02 s ahead of ours"
+    assert clock(-0.145) == "clock 0.145 s behind ours"
+    assert clock(None) == "how far its clock is off ours is not known"

@@ -12,6 +12,7 @@ import anyio
 from recio.alerting.channels import NO_CHANNEL, read_channels
 from recio.alerting.delivery import why_unknown
 from recio.commands.options import DEFAULT_CONFIG
+from recio.commands.own_page import page_of
 from recio.daemon import data_dir
 from recio.daemon.venue import find_venue
 from recio.errors import BadConfig
@@ -87,7 +88,9 @@ def _port(port: int, hosts: tuple[str, ...]) -> str:
         for host in hosts:
             data_dir.refuse_taken_port(port, host)
     except BadConfig as error:
-        return f"(now not free, as while recio runs: {error})"
+        if found := anyio.run(page_of, port):
+            return f"(recio runs there now: account {found.get('account', 'not known')})"
+        return f"(not free, and no recio answers there: {error})"
     return "(free)"
 
 

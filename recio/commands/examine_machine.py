@@ -72,21 +72,29 @@ async def machine(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 -
         )
     yield await _clock_service()
     yield await _unit()
-    for says in _failed_upgrade():
-        do = "find out why it failed, then: recio upgrade --seen (docs/operate/upgrade.md)"
-        yield Finding(name="upgrade", grade=Grade.BAD, says=says, do=do)
+    if upgrade := _unfinished_upgrade():
+        yield upgrade
     zone = time.strftime("%Z")
     yield good(
         "time zone", f"{zone}: recio counts in UTC; only the restarts of the machine by upgrades go by it"
     )
 
 
-def _failed_upgrade() -> list[str]:
-    if NEEDS_A_PERSON.exists():
-        return [" ".join(NEEDS_A_PERSON.read_text(encoding="utf-8").split())]
-    if UNDER_WAY.exists() and not _is_locked(UPGRADE_LOCK):
-        return ["one was cut off, and entries may be off: recio upgrade --go-on"]
-    return []
+def _unfinished_upgrade() -> Finding | None:
+    said = NEEDS_A_PERSON.read_text(encoding="utf-8") if NEEDS_A_PERSON.exists() else ""
+    says = " ".join(said.split())
+    if UNDER_WAY.exists() and _is_locked(UPGRADE_LOCK):
+        return Finding(
+            name="upgrade", grade=Grade.NOTE, says="one is under way", do="wait until it says that it is done"
+        )
+    if UNDER_WAY.exists():
+        says = says or "one was cut off, and entries may be off"
+        do = "finish it: recio upgrade --go-on; or undo it: recio rollback (docs/operate/upgrade.md)"
+        return Finding(name="upgrade", grade=Grade.BAD, says=says, do=do)
+    if says:
+        do = "find out why it failed, then: recio upgrade --seen (docs/operate/upgrade.md)"
+        return Finding(name="upgrade", grade=Grade.BAD, says=says, do=do)
+    return None
 
 
 def _is_locked(path: Path) -> bool:

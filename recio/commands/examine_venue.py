@@ -98,6 +98,13 @@ async def _money(rest: KalshiRest) -> Finding:
     """A private read: the key is the venue's, of this environment, and may read."""
     try:
         found = await balances(rest)
+    except Transient as error:
+        return Finding(
+            name="key at venue",
+            grade=Grade.BAD,
+            says=f"not known: {error}",
+            do="recio doctor again in a minute: the venue did not answer this, which says nothing of the key",
+        )
     except FAULTS as error:
         return Finding(
             name="key at venue",

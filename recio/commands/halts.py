@@ -22,7 +22,7 @@ from recio.daemon.database import daemon_runs
 from recio.db import halts
 from recio.db.connection import transaction
 from recio.errors import ExitCode
-from recio.messages.controls import Halt, HaltLevel
+from recio.messages.controls import BY_COMMAND, Halt, HaltLevel
 from recio.texts import counted
 
 RESOLUTION = "recio resume --by NAME"
@@ -88,7 +88,7 @@ async def resume(place: Installation, by: str, truth: _Truth) -> ExitCode:
 
 async def request_halt(place: Installation, level: HaltLevel, why: str, by: str, truth: _Truth) -> ExitCode:
     """Commit a halt, say so, then follow what comes of it; the row holds either way."""
-    cause = f"{DONE[level]} by command" + (f": {why}" if why else "")
+    cause = f"{DONE[level]}{BY_COMMAND}" + (f": {why}" if why else "")
     since = market_clock(place.data_dir).utc()
     halt = Halt(level=level, cause=cause, since=since, by=by, resolution=RESOLUTION)
     is_new = False

@@ -68,7 +68,7 @@ def _amount(text: str) -> Decimal:
 async def lower_limit(place: Installation, name: str, amount: Decimal, by: str, why: str) -> ExitCode:
     """Lower a limit at once and for later starts; a running daemon's next order is held to it."""
     async with rows_in(place, "recio limits") as connection:
-        now = await limits.newest(connection)
+        now, following = await limits.standing(connection)
         if not now:
             raise BadConfig(
                 "no daemon has started on this database: its first start takes the config's limits"
@@ -78,17 +78,24 @@ async def lower_limit(place: Installation, name: str, amount: Decimal, by: str, 
         if not await limits.cut(connection, name, amount, by, why):
             raise BadConfig(f"{name} is no higher than {amount.normalize():f} already")
     print(f"{name} is {amount.normalize():f} now, it was {now[name].normalize():f}")
+    if following[name] > now[name]:
+        print(
+            f"the leave to raise it to {following[name].normalize():f} at the next start ends with that: recio limits grant gives it anew"
+        )
     return ExitCode.OK
 
 
 async def show_limits(place: Installation, risk: RiskSection) -> ExitCode:
     """Each limit in force beside the one that the config asks for."""
     async with rows_in(place, "recio limits") as connection:
-        now = await limits.newest(connection)
+        now, following = await limits.standing(connection)
     lines = [f"{'limit':<28}{'in force':>14}{'config':>14}"]
     for name, amount in wanted(risk).items():
         stands = f"{now[name].normalize():f}" if name in now else "-"
-        lines.append(f"{name:<28}{stands:>14}{amount.normalize():>14f}")
+        line = f"{name:<28}{stands:>14}{amount.normalize():>14f}"
+        if name in now and following[name] > now[name]:
+            line += f"  granted: {following[name].normalize():f} at most from the next start on"
+        lines.append(line)
     print("\n".join(lines))
     return ExitCode.OK
 

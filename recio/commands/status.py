@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import aiohttp
 import anyio
 import asyncpg
 
@@ -19,15 +18,16 @@ from recio.commands.event_loop import to_the_end
 from recio.commands.halt_proof import live_trades
 from recio.commands.installation import Installation, add_installation, find_installation, pool_of, rows_in
 from recio.commands.options import port_number
+from recio.commands.own_page import ANSWERS_WITHIN, page_of
 from recio.daemon.database import daemon_runs, refuse_unmarked
 from recio.db import halts
 from recio.db.connection import transaction
 from recio.db.identity import bound_to
 from recio.errors import ExitCode, Fatal
+from recio.messages.controls import halt_reason
 from recio.texts import counted
 
 WIDTH, NAMED = 80, 8
-ANSWERS_WITHIN = 5.0
 UNKNOWN = "-"
 
 
@@ -51,22 +51,11 @@ async def show(place: Installation, *, as_json: bool) -> ExitCode:
     """75 where no daemon of this installation answers. Raises BadConfig where there is no installation."""
     if not place.dsn:
         refuse_unmarked(place.data_dir)
-    said = await _page(place.port)
+    said = await page_of(place.port)
     if said is None or await _of_another(place, said.get("account", "")):
         return await _show_rows(place, said, as_json=as_json)
     print(json.dumps(said) if as_json else "\n".join(fitted(lines_of(said, place.port))))
     return ExitCode.OK
-
-
-async def _page(port: int) -> dict[str, Any] | None:
-    limit = aiohttp.ClientTimeout(total=ANSWERS_WITHIN)
-    async with aiohttp.ClientSession(timeout=limit) as session:
-        try:
-            async with session.get(f"http://127.0.0.1:{port}/status") as answer:
-                said: dict[str, Any] = dict(await answer.json())
-                return said if "reasons" in said else None
-        except (aiohttp.ClientError, TimeoutError, ValueError, TypeError):
-            return None
 
 
 async def _of_another(place: Installation, account: str) -> bool:
@@ -99,7 +88,8 @@ def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
     reasons = said["reasons"]
     more = f" (and {len(reasons) - 1} more)" if reasons[1:] else ""
     yield _line("ready", "yes" if not reasons else f"NO{more}: {reasons[0]}")
-    yield _line("halts", "; ".join(f"{each['level']}: {each['cause']}" for each in said["halts"]) or "none")
+    halted = (f"{each['level']}: {halt_reason(each['cause'], each['by'])}" for each in said["halts"])
+    yield _line("halts", "; ".join(halted) or "none")
     held = said["positions"]
     yield _line(
         "held",
@@ -119,7 +109,8 @@ def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
     yield _line("prices", "; ".join(map(_price, said["prices"])) or UNKNOWN)
     venue = said["venue"]
     offset = venue["clock_offset_seconds"]
-    yield _line("venue", f"{_of(venue['phase'])}; {venue['read']}; clock {_of(offset)} s ahead of ours")
+    clock = "how far its clock is off ours is not known" if offset is None else f"clock {_apart(offset)} ours"
+    yield _line("venue", f"{_of(venue['phase'])}; {venue['read']}; {clock}")
     tasks = said["tasks"]
     down = [name for name, each in tasks.items() if each["state"] != "running"]
     restarts = sum(each["restarts"] for each in tasks.values())
@@ -130,6 +121,10 @@ def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
     backups: dict[str, Any] = said.get("backups") or {}
     if restored := backups.get("restored"):
         yield _line("restore", f"{restored['at']}: {restored['sentence']}")
+
+
+def _apart(offset: float) -> str:
+    return f"{abs(offset)} s {'behind' if offset < 0 else 'ahead of'}"
 
 
 def _alerts(said: dict[str, Any]) -> str:

@@ -28,6 +28,8 @@ SUMS, FACTS, DUMP, MANIFEST = "SHA256SUMS", "backup.json", "recio.dump", "backup
 STAMP = "%Y%m%dT%H%M%SZ"
 _DRAFT = ".draft-"
 _CHUNK = 1 << 20
+INSTEAD = "copy it here anew, or move it away: then the one before it is taken"
+"""What helps whoever meets a backup that is not whole, as a download that broke off leaves one."""
 SEGMENT_BYTES = 1 << 24
 DUMP_GROWS = 12
 """So many times its size the rows of a dump take in a database with their indexes, at most."""
@@ -68,7 +70,7 @@ def places_in(directory: Path) -> list[Path]:
         return sorted(each for each in (directory / "base").iterdir() if not each.name.startswith("."))
     except OSError as error:
         raise BadConfig(
-            f"{directory} holds no backups of recio ({error.strerror}): name their folder"
+            f"{directory} cannot be read for backups of recio ({error.strerror}): name their folder, which the account of recio may read"
         ) from error
 
 
@@ -85,7 +87,9 @@ def read_backup(folder: Path) -> Backup:
             recipients=tuple(facts.get("recipients", ())),
         )
     except (OSError, ValueError, KeyError) as error:
-        raise Fatal(f"{folder} is no whole backup: its {FACTS} cannot be read", ExitCode.DATA) from error
+        raise Fatal(
+            f"{folder} is no whole backup: its {FACTS} cannot be read; {INSTEAD}", ExitCode.DATA
+        ) from error
     try:
         if found.kind is Kind.BASE:
             first_segment(found)
@@ -193,9 +197,13 @@ def check_sums(backup: Backup) -> None:
         lines = (backup.folder / SUMS).read_text(encoding="utf-8").splitlines()
         for wanted, _, name in (line.partition("  ") for line in lines):
             if not (backup.folder / name).exists():
-                raise Fatal(f"the backup {backup.folder} is damaged: {name} is gone", ExitCode.DATA)
+                raise Fatal(
+                    f"the backup {backup.folder} is damaged: {name} is gone; {INSTEAD}", ExitCode.DATA
+                )
             if _sum(backup.folder / name) != wanted:
-                raise Fatal(f"the backup {backup.folder} is damaged: {name} has changed", ExitCode.DATA)
+                raise Fatal(
+                    f"the backup {backup.folder} is damaged: {name} has changed; {INSTEAD}", ExitCode.DATA
+                )
     except OSError as error:
         raise Fatal(f"the backup {backup.folder} cannot be read: {error.strerror}", ExitCode.DATA) from error
 

@@ -105,7 +105,13 @@ async def restored(
 
 
 def _refuse_used(root: Path) -> None:
-    if root.exists() and any(root.iterdir()):
+    try:
+        is_used = root.exists() and any(root.iterdir())
+    except OSError as error:
+        raise BadConfig(
+            f"{root} cannot be looked at by this account ({error.strerror}): name a new folder where it may write"
+        ) from error
+    if is_used:
         raise BadConfig(f"{root} is not empty: name a folder that is not there yet")
 
 

@@ -42,6 +42,10 @@ class HaltLevel(StrEnum):
     """No entries, and the daemon ends and does not start again until somebody resumes."""
 
 
+BY_COMMAND = " by command"
+"""What follows "halted", "flattened" or "stopped" in the cause of a halt that somebody typed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
     """A row that stops entries until somebody clears it; a restart does not."""
@@ -53,6 +57,19 @@ class Halt:
     level: HaltLevel = HaltLevel.HALT
     halt_id: int = 0
     """Of its row; 0 while it has none yet."""
+
+    @property
+    def reason(self) -> str:
+        return halt_reason(self.cause, self.by)
+
+
+def halt_reason(cause: str, by: str) -> str:
+    """Why, for a sentence that says already that it is a halt: "I want to look (by Ann)" of one that somebody typed."""
+    typed, by_command, why = cause.partition(BY_COMMAND)
+    if not by_command or " " in typed:
+        return cause
+    why = why.removeprefix(": ")
+    return f"{why} (by {by})" if why else f"by {by}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

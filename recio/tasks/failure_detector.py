@@ -389,7 +389,7 @@ def _tell_parted(now: tuple[str, ...], before: tuple[str, ...]) -> None:
 
 def _sentence(measured: _Measured) -> str:
     if measured.halts:
-        return f"halted: {measured.halts[0].cause}"
+        return f"halted: {measured.halts[0].reason}"
     if measured.incidents:
         others = len(measured.blocks) - 1
         first = measured.incidents[0].cause

@@ -176,7 +176,7 @@ def not_ready(wires: Wires, task_health: HealthByTask, config: Config) -> list[s
     controls = wires.controls.get()
     if controls is None:
         return ["starting: the failure detector has not reported yet"]
-    reasons = [f"halted: {halt.cause}" for halt in controls.halts]
+    reasons = [f"halted: {halt.reason}" for halt in controls.halts]
     reasons += [f"{each.cause}: {each.sentence}" for each in controls.causes]
     reasons += [f"{block.condition}: {block.detail}" for block in controls.blocks]
     told = {block.condition for block in controls.blocks}

@@ -25,6 +25,7 @@ from tests.droplet.machine import REPOSITORY, Machine, booted, other_roots, why_
 RECIO, SECOND = "recio.service", "recio@two.service"
 CREDENTIALS = "var/lib/sim/credentials.json"
 SENTINEL = "opt/recio/needs-a-person"
+INSTALLER = "/srv/source/deploy/install.sh"
 OWN_HOUSE = Path(os.environ.get("RECIO_WHEELHOUSE", str(Path(sys.prefix) / "wheels")))
 HOUSES = [Path(each) for each in os.environ.get("RECIO_WHEELHOUSES", "").split(":") if each]
 ADDED = (
@@ -349,7 +350,7 @@ def test_behind_caddy_as_the_recipe_says_only_a_login_reads_and_over_tls(droplet
 
 def test_a_second_account_beside_the_first_disturbs_nobody(droplet: Droplet):
     pid = droplet.machine.show(RECIO, "MainPID")
-    droplet.install("--instance", "two", "--port", "8711", "--no-start")
+    droplet.install("--instance", "two", "--port", "8711", "--key-id", "a2", "--no-start")
     droplet.leads_to_the_exchange("etc/recio/two.toml", SECOND)
     droplet.machine.run("systemctl", "start", SECOND)
     droplet.machine.until(SECOND, "ActiveState", "active")
@@ -360,6 +361,19 @@ def test_a_second_account_beside_the_first_disturbs_nobody(droplet: Droplet):
     assert "8710" in droplet.machine.run(*by_name, "recio", "status", "--config", "/etc/recio/recio.toml")
     databases = droplet.machine.run("runuser", "-u", "postgres", "--", "psql", "-AtlF,").split()
     assert {"recio", "recio-two"} <= {each.split(",")[0] for each in databases}
+    again = (INSTALLER, "--instance", "three", "--port", "8712", "--key", "/srv/key.pem", "--key-id", "a2")
+    assert "is that of /etc/recio/two.toml" in droplet.said(*again, code=78)
+
+
+def test_one_account_is_taken_away_and_the_other_goes_on(droplet: Droplet):
+    machine, pid = droplet.machine, droplet.machine.show(RECIO, "MainPID")
+    droplet.install("--instance", "gone", "--port", "8712", "--key-id", "a3", "--no-start")
+    assert "nothing was changed" in droplet.said(INSTALLER, "--uninstall", "--instance", "goner", code=78)
+    droplet.said(INSTALLER, "--uninstall", "--instance", "gone", "--purge", code=0)
+    assert machine.run("systemctl", "is-enabled", "recio@gone", check=False) == "disabled"
+    assert "gone" not in machine.run("sh", "-c", "ls /etc/recio /var/lib; getent passwd")
+    assert machine.show(RECIO, "MainPID") == pid
+    assert machine.show(SECOND, "ActiveState") == "active"
 
 
 def test_taken_away_it_leaves_config_and_data_and_purged_nothing(droplet: Droplet):

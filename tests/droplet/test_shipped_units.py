@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -178,6 +179,60 @@ class Alive:
             env={"PATH": "/usr/bin:/bin", "RECIO_ETC": str(self.room), "RECIO_SYSTEMCTL": str(systemctl)},
         )
         return done.returncode, done.stdout + done.stderr
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """deploy/tell-cut-off with a place of releases and a hook of its own."""
+
+    room: Path
+
+    @property
+    def record(self) -> Path:
+        return self.room / "under-way.json"
+
+    def looks(self) -> list[str]:
+        """Whom it has called by now, after one more look; as systemd would it starts what calls."""
+        systemctl = self.room / "systemctl"
+        calls = f"exec {REPOSITORY}/deploy/tell-failure tell recio-upgrade.service"
+        systemctl.write_text(f"#!/bin/sh\n{calls}\n", encoding="utf-8")
+        (self.room / "hook").write_text(f'#!/bin/sh\necho "$@" >> {self.room}/called\n', encoding="utf-8")
+        for each in (systemctl, self.room / "hook"):
+            each.chmod(0o755)
+        subprocess.run(
+            [REPOSITORY / "deploy" / "tell-cut-off"],
+            check=True,
+            capture_output=True,
+            timeout=20,
+            env={
+                "PATH": "/usr/bin:/bin",
+                "RECIO_PLACE": str(self.room),
+                "RECIO_NOTES": str(self.room),
+                "RECIO_ON_FAILURE": str(self.room / "hook"),
+                "RECIO_SYSTEMCTL": str(systemctl),
+            },
+        )
+        called = self.room / "called"
+        return called.read_text(encoding="utf-8").splitlines() if called.exists() else []
+
+
+def test_an_upgrade_that_was_cut_off_calls_somebody_once_and_one_that_goes_on_calls_nobody(tmp_path: Path):
+    cut_off = CutOff(tmp_path)
+    assert cut_off.looks() == []
+    cut_off.record.touch()
+    with (tmp_path / "upgrade.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert cut_off.looks() == []
+    assert cut_off.looks() == ["recio-upgrade.service cut-off 1"]
+    assert cut_off.looks() == ["recio-upgrade.service cut-off 1"]
+    os.utime(cut_off.record, (1, 1))
+    (tmp_path / "recio-upgrade.service.told").unlink()  # as a restart of the machine leaves it
+    assert len(cut_off.looks()) == 2
+
+
+def test_the_sign_of_life_looks_for_an_upgrade_that_was_cut_off_as_root():
+    unit = (REPOSITORY / "systemd" / "recio-alive.service").read_text(encoding="utf-8")
+    assert "ExecStartPre=+-/opt/recio/current/deploy/tell-cut-off\n" in unit
 
 
 @pytest.fixture

@@ -217,6 +217,15 @@ def test_a_halt_of_the_daemon_is_critical_and_one_of_a_person_is_not():
     assert (by_ann.severity, by_ann.sentence) == (WARNING, "halt by Ann: eight losses")
 
 
+def test_a_halt_that_somebody_typed_is_told_once_with_or_without_a_reason():
+    def sentence(cause: str) -> str:
+        typed = Halt(cause=cause, since=NOW, by="Ann", resolution="recio resume")
+        return found(seen(controls=TradingControls(halts=(typed,))))[f"halt: {cause}"].sentence
+
+    assert sentence("halted by command: I want to look") == "halt by Ann: I want to look"
+    assert sentence("halted by command") == "halt by Ann"
+
+
 def test_a_halt_over_a_difference_is_called_drift():
     difference = PositionDifference(ticker=TICKER, venue=Quantity(500), ours=Quantity(0))
     halt = Halt(cause=difference_cause(difference), since=NOW, by="failure_detector", resolution="compare")

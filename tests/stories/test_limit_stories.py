@@ -51,6 +51,11 @@ async def test_a_config_raised_while_it_was_down_changes_no_limit_until_somebody
         await until(lambda: _shown(world) == "2")
         assert _limits(world, "grant", "--by", "me").splitlines()[0] == "max_open_trades: 2 may become 5"
         assert _shown(world) == "2"
+        assert "granted: 5 at most from the next start on" in _limits(world)
+        _, told = _limits(world, "lower", "max_open_trades", "1", "--by", "me").splitlines()
+        assert told.startswith("the leave to raise it to 5 at the next start ends with that")
+        assert "granted" not in _limits(world)
+        _limits(world, "grant", "--by", "me")
         assert world.stop() == 0
 
         world.start_daemon(settings=_with_open_trades(5))

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from recio.messages.account import AccountView
 from recio.messages.alerts import Alarm, Severity
 from recio.messages.backups import BackupsSeen
-from recio.messages.controls import Halt, HaltLevel, RootCause, TradingControls
+from recio.messages.controls import BY_COMMAND, Halt, HaltLevel, RootCause, TradingControls
 from recio.messages.decisions import Assessments
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, OrderState, TradeView
@@ -200,8 +200,9 @@ def _halt_sentence(halt: Halt) -> str:
     by = "" if halt.by == COMPUTED else f" by {halt.by}"
     cause = halt.cause
     for done in ("halted", "flattened", "stopped"):
-        cause = cause.removeprefix(f"{done} by command: ")
-    return f"{halt.level.value}{by}: {cause}"
+        cause = cause.removeprefix(f"{done}{BY_COMMAND}")
+    why = cause.removeprefix(": ")
+    return f"{halt.level.value}{by}: {why}" if why else f"{halt.level.value}{by}"
 
 
 def _drift(account: AccountView | None) -> frozenset[str]:
