@@ -55,6 +55,7 @@ COMMANDS = {
     "tables": ("tables", "whether this recio can run on the tables of a database"),
     "backup": ("backups", "take a backup, follow the changes, or check the newest"),
     "restore": ("backups", "bring a backup back as a new data directory"),
+    "forgo": ("forgo", "wait no longer for what a restored backup had forgotten and the venue cannot tell"),
     "drill": ("backups", "restore the newest backup beside the live database and prove it"),
     "audit": ("audit", "who did what, when, from what to what; whether the log is whole"),
     "alert": ("alert", "call somebody: try the channels, send a text, ping a check"),
@@ -67,7 +68,9 @@ COMMANDS = {
 """Each command with its file in recio/commands and what it does."""
 WRONG_USE = {"import": ExitCode.CONFIG}
 """What a command ends with that does not know an option; the others with USAGE."""
-ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "close", "settle", "limits"})
+ATTENDED = frozenset(
+    {"halt", "flatten", "stop", "resume", "switch", "trade", "close", "settle", "limits", "forgo"}
+)
 """Commands that hear signals themselves as soon as they begin to do something, and then say what they did."""
 
 

@@ -94,6 +94,7 @@ def test_run_without_credentials_of_an_exchange_says_how_to_get_them(tmp_path: P
         ("halt", "--by", " "),
         ("resume", "--by", ""),
         ("switch", "entry", "off", "--by", ""),
+        ("forgo", "--by", " ", "--why", "it is lost"),
         ("trade", "yes", "T", "--contracts", "1", "--max-price", "0.5", "--by", ""),
         ("trade", "yes", "", "--contracts", "1", "--max-price", "0.5", "--by", "me"),
     ],

@@ -26,7 +26,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 WRITTEN_WITHIN = 5.0
 """Host seconds until what is still without a row is told once more."""
 Tell = Callable[[PastFact], Awaitable[None]]
-SENTENCE = "asks for what the restored backup had forgotten: nothing is bought before that is brought in"
+SENTENCE = (
+    "asks for what the restored backup had forgotten: nothing is bought before that is brought in;"
+    " where the venue can never tell it, `recio forgo` ends the wait"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,15 @@ async def newest(connection: Connection) -> BroughtIn | None:
     )
 
 
+async def forgo(connection: Connection, now: datetime, by: str, why: str) -> bool:
+    """A person's word that nothing more is to be brought in; in a transaction of the caller. False: nothing waits for it."""
+    begun = await newest(connection)
+    if begun is None or await connection.fetchval(_FINISH, now, list(begun.left_out)) is None:
+        return False
+    await audit_log.append(connection, now, "bringing in ended by hand", detail={"by": by, "why": why})
+    return True
+
+
 async def record(connection: Connection, writer: Writer, fact: PastFact, now: datetime) -> Changes:
     """What the venue showed of the time that the rows do not remember; in a transaction of the caller."""
     match fact:

@@ -278,11 +278,11 @@ class AccountSync:
     async def _bring_in(self, restored: Restored, as_of: datetime | None, memory: _Memory, say: Say) -> None:
         """A settlement waits for the orders of its market that the backup forgot: what was sold is not paid out."""
         found = await restored.tell_orders(memory.round, self.venue_facts.send)
-        if found is None:
-            return
-        say(memory.sentence)
-        await self._tell_settlements(memory, say, {each.seen.ticker for each in found.orders})
-        await restored.tell_end(found, memory.round, as_of, memory.absences.margin, self.venue_facts.send)
+        if found is not None:
+            say(memory.sentence)
+            await self._tell_settlements(memory, say, {each.seen.ticker for each in found.orders})
+            await restored.tell_end(found, memory.round, as_of, memory.absences.margin, self.venue_facts.send)
+        # Also where the list cannot be read: a person may have ended the wait for it.
         memory.restored = None if await restored.is_brought_in(self.venue_facts.finished) else restored
 
     async def _tell_settlements(

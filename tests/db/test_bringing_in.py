@@ -342,3 +342,28 @@ async def test_the_schema_knows_the_family_by_as_many_letters(connection: Connec
     asked = "SELECT may_be_brought_in('recio-' || $1 || '-1-entry-1')"
     assert await connection.fetchval(asked, cousin) is True
     assert await connection.fetchval(asked, stranger) is False
+
+
+async def test_a_person_ends_the_wait_once_and_for_the_record_and_nothing_is_brought_in_after_it(
+    connection: Connection,
+):
+    await begun(connection)
+    writer = await restore(connection)
+    async with connection.transaction():
+        assert await bringing_in.forgo(connection, LATER, "ann", "the venue has lost the market")
+        assert not await bringing_in.forgo(connection, LATER, "ann", "again")
+    assert await bringing_in.read_from(connection) is None
+    deeds = await connection.fetch(
+        "SELECT detail::text FROM audit_log WHERE kind = 'bringing in ended by hand'"
+    )
+    assert ["ann" in each["detail"] and "lost the market" in each["detail"] for each in deeds] == [True]
+    late = an_order(f"recio-{await old_tag(connection)}-7-entry-1", 1)
+    await told(connection, writer, late, PastRead(orders=(late,)))
+    assert await states(connection) == {}
+
+
+async def test_nothing_is_ended_by_hand_that_nothing_waits_for(connection: Connection):
+    await begun(connection)
+    async with connection.transaction():
+        assert not await bringing_in.forgo(connection, LATER, "ann", "no restore")
+        assert await connection.fetchval("SELECT count(*) FROM audit_log WHERE kind LIKE 'bringing in%'") == 0

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import anyio
 import asyncpg
+import pytest
 from aiohttp import web
 
 from recio.db import backup_rows, bringing_in
@@ -172,3 +173,26 @@ async def test_rows_that_were_never_restored_ask_for_nothing_more(pool: asyncpg.
             await wires.account.newer_than(0)
         assert told == []
         assert not [each for each in script.asked if "market" in each]
+
+
+@pytest.mark.parametrize("broken", ["markets", "orders"])
+async def test_a_wait_that_a_person_ends_ends_also_while_the_venue_cannot_tell(
+    pool: asyncpg.Pool[asyncpg.Record], broken: str
+):
+    """Then the account is compared as always, which names what has no row; before, nothing is bought."""
+    await restored(pool)
+    script = Script(as_of=LONG_AFTER, orders=[listed(FORGOTTEN)], market=MARKET, status=400, broken=broken)
+    wires = at_rest()
+    async with comparing(script, pool, wires):
+        with anyio.fail_after(20):
+            while script.asked.count("orders") < 4:  # noqa: ASYNC110 - noted by the server's own handler
+                await anyio.sleep(0.01)
+        assert wires.account.get() is None
+        async with transaction(pool) as connection:
+            assert await bringing_in.forgo(connection, LONG_AFTER, "ann", "the market is lost")
+        script.broken = ""
+        with anyio.fail_after(20):
+            await wires.account.newer_than(0)
+    seen = wires.account.get()
+    assert seen is not None
+    assert FORGOTTEN in str(seen)

@@ -1957,7 +1957,7 @@ COMMENT ON COLUMN restores.restored_at IS 'UTC, by the clock of the machine.';
 COMMENT ON COLUMN restores.old_tag IS 'The tag of the client order ids until then.';
 COMMENT ON COLUMN restores.new_tag IS 'The tag from then on: trade numbers that the backup forgot come again, and their ids must not.';
 
--- Writer: trade_manager.
+-- Writer: trade_manager and `recio forgo`.
 CREATE TABLE IF NOT EXISTS brought_in (
     restore_id bigint PRIMARY KEY REFERENCES restores,
     begun_at timestamptz NOT NULL,
@@ -1973,7 +1973,7 @@ CREATE TABLE IF NOT EXISTS brought_in (
     CONSTRAINT brought_in_trades_are_of_orders CHECK (trades <= orders),
     CONSTRAINT brought_in_is_counted_at_its_end CHECK (finished_at IS NOT NULL OR (fills = 0 AND settlements = 0))
 );
-COMMENT ON TABLE brought_in IS 'Writer: trade_manager. What the venue knew and the backup of a restore had forgotten. Nothing is bought before the row of the newest restore is finished.';
+COMMENT ON TABLE brought_in IS 'Writer: trade_manager and `recio forgo`. What the venue knew and the backup of a restore had forgotten. Nothing is bought before the row of the newest restore is finished.';
 COMMENT ON COLUMN brought_in.restore_id IS 'The restore.';
 COMMENT ON COLUMN brought_in.begun_at IS 'UTC, by recio''s clock: when the first run after the restore read its rows.';
 COMMENT ON COLUMN brought_in.finished_at IS 'UTC, by recio''s clock: when all that could be explained had its rows; NULL: not yet.';

@@ -125,7 +125,10 @@ def _is_of_another(exit_order: ClientOrderId, entry: ClientOrderId | None) -> bo
 def told(done: BroughtIn) -> str:
     """What was brought in, as a sentence."""
     if done.finished_at is None:
-        return "the venue is asked for what the restored backup had forgotten: nothing is bought before that is brought in"
+        return (
+            "the venue is asked for what the restored backup had forgotten: nothing is bought before that is brought in;"
+            " where it can never tell it, `recio forgo` ends the wait"
+        )
     said = (
         f"brought in after the restore: {counted(done.orders, 'order', 'orders')},"
         f" {counted(done.trades, 'trade', 'trades')} made anew of them, {counted(done.fills, 'fill', 'fills')},"
