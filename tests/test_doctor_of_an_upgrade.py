@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recio.commands import examine_machine
-from recio.commands.examine_machine import _unfinished_upgrade  # pyright: ignore[reportPrivateUsage] - the rest needs a daemon
+from recio.commands.examine_machine import _unfinished_upgrade
 from recio.commands.finding import Grade
 
 

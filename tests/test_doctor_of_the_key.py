@@ -16,6 +16,6 @@ async def test_a_venue_that_asks_for_patience_says_nothing_of_the_key(monkeypatc
 
     monkeypatch.setattr(examine_venue, "balances", patience)
     rest: Any = None
-    found = await examine_venue._money(rest)  # pyright: ignore[reportPrivateUsage] - one look alone
+    found = await examine_venue._money(rest)
     assert "429" in found.says
     assert "says nothing of the key" in found.do

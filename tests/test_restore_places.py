@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recio.db.backups import places_in, read_backup
-from recio.db.restores import _refuse_used  # pyright: ignore[reportPrivateUsage] - no account of a test may be kept out of a folder
+from recio.db.restores import _refuse_used
 from recio.errors import BadConfig, Fatal
 
 

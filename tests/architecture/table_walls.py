@@ -23,6 +23,7 @@ OF_THEIR_OWN = {"recio.old_data.staging": "a file of SQLite that ends with the i
 """Modules whose statements reach no table of recio's database, and what they do reach."""
 TWO_WRITERS = {
     "audit_log": "what people and watchers do is logged by triggers, in the transaction of whoever does it",
+    "brought_in": "a person ends the wait for what the venue can never tell, also while no daemon runs",
     "identity": "a start claims an empty database; a restore draws a new tag, before any daemon may start on it",
     "limit_cuts": "a person lowers a limit on the page or by command, and the command needs no daemon",
     "limit_grants": "a person grants a limit on the page or by command, and the command needs no daemon",

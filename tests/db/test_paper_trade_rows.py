@@ -132,10 +132,10 @@ async def test_where_neither_side_won_a_row_is_paid_its_value_and_no_chance_is_j
     assert (found.is_live, found.awaits_result) == (False, False)
     assert account_of([found], NOW).held.trades == {}
     assert (score.trades, score.pnl, score.brier) == (1, payout - 5_175_000, None)
-    told = await pool.fetchrow(past_list_rows._SHADOW_SETTLEMENTS)  # pyright: ignore[reportPrivateUsage]
+    told = await pool.fetchrow(past_list_rows._SHADOW_SETTLEMENTS)
     assert told is not None
     assert (told["result"], money_of(told["payout"]), told["value"]) == ("scalar", payout, Decimal("0.3275"))
-    (listed,) = await pool.fetch(past_trades._SHADOW)  # pyright: ignore[reportPrivateUsage]
+    (listed,) = await pool.fetch(past_trades._SHADOW)
     assert money_of(listed["payout"]) == payout
     story = stories._of_paper(await pool.fetchrow("SELECT * FROM paper_trades"))  # pyright: ignore
     assert story.payout == money_text(Money(payout))

@@ -654,7 +654,7 @@ async def test_ends_that_a_disk_refused_are_kept_once_it_takes_them(tmp_path: Pa
         folder.unlink()
         ends.put(MarketEnded(ticker=TICKERS[1], result=Side.NO, heard_at=NOW))
         group.cancel_scope.cancel()
-    kept: dict[Ticker, Side] = {}
+    kept: dict[Ticker, Side | None] = {}
     for path in folder.iterdir():
         segment = Segment(path)
         assert list(segment.decisions()) == []

@@ -180,6 +180,7 @@ def shadow_trade(number: int, **changes: object) -> PaperTrade:
         decided_at=NOW - timedelta(minutes=20 - number),
         closes_at=NOW - timedelta(minutes=5),
         result=Side.NO,
+        value=Price(0),
         settled_at=NOW - timedelta(minutes=4),
         sold=Quantity(0),
         proceeds=Money(0),

@@ -382,7 +382,7 @@ COMMENT ON COLUMN switches.set_by IS 'A person''s name.';
 COMMENT ON COLUMN switches.why IS 'The reason, in words, as whoever did it gave it.';
 COMMENT ON COLUMN switches.strategy IS 'Name of the strategy in recio.toml whose entries it switches; empty: those of all.';
 
--- Writer: trade_manager and failure_detector and app and status_http and `recio close` and `recio halt` and `recio limits` and `recio switch` and `recio trade`.
+-- Writer: trade_manager and failure_detector and app and status_http and `recio close` and `recio forgo` and `recio halt` and `recio limits` and `recio switch` and `recio trade`.
 CREATE TABLE IF NOT EXISTS audit_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -392,7 +392,7 @@ CREATE TABLE IF NOT EXISTS audit_log (
     detail jsonb NOT NULL,
     seal bytea NOT NULL
 );
-COMMENT ON TABLE audit_log IS 'Writer: trade_manager and failure_detector and app and status_http and `recio close` and `recio halt` and `recio limits` and `recio switch` and `recio trade`. What was decided and done, written in the transaction that does it. Append-only.';
+COMMENT ON TABLE audit_log IS 'Writer: trade_manager and failure_detector and app and status_http and `recio close` and `recio forgo` and `recio halt` and `recio limits` and `recio switch` and `recio trade`. What was decided and done, written in the transaction that does it. Append-only.';
 COMMENT ON COLUMN audit_log.seq IS 'Number of the row, ascending.';
 COMMENT ON COLUMN audit_log.at IS 'UTC, by the clock of whoever did it.';
 COMMENT ON COLUMN audit_log.kind IS 'What was decided or done.';
