@@ -45,6 +45,7 @@ EVERY = (
     ("switch", "entry", "off"),
     ("limits",),
     ("limits", "grant", "--by", "me"),
+    ("forgo", "--by", "me", "--why", "x"),
     TRADE,
     ("model", "list"),
 )
