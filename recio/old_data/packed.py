@@ -12,13 +12,21 @@ from recio.old_data.tables import BrokenSource
 
 GZIP = b"\x1f\x8b"
 WIDE = (b"\xff\xfe", b"\xfe\xff")
+NOTHING = b"\xef\xbb\xbf\0 \t\r\n"
+BEGINS = 4096
+"""Bytes of which one at least says something, or the export came to nothing: a disk that was full leaves none, or zeros."""
 UNREADABLE = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 """What a packed file may raise wherever it is read: cut off, or damaged within."""
 
 
 def opened(path: Path) -> IO[bytes]:
     """Raises BrokenSource and UNREADABLE."""
-    head = head_of(path, len(GZIP))
+    beginning = head_of(path, BEGINS)
+    if not beginning.strip(NOTHING):
+        raise BrokenSource(
+            "it is empty, or begins with nothing but blanks and zeros: what should have written it did not; write it again, or leave it out"
+        )
+    head = beginning[: len(GZIP)]
     if head in WIDE:
         raise BrokenSource(
             "it is written in UTF-16, as PowerShell's > does: write it again with pg_dump --file=dump.sql, or save it as UTF-8"

@@ -224,13 +224,16 @@ def _aware(at: datetime) -> Moment | None:
 
 
 def local_moment(day: object, time: object) -> Moment | None:
-    """A date and a time of day in New York."""
+    """A date and a time of day in New York; of a time that cannot be read, the day's first moment, in doubt."""
     found_day = words(day)[:10]
     try:
         date.fromisoformat(found_day)
     except ValueError:
         return moment(time)
-    return moment(f"{found_day}T{words(time) or '00:00:00'}") or moment(f"{found_day}T00:00:00")
+    if told := moment(f"{found_day}T{words(time) or '00:00:00'}"):
+        return told
+    midnight = moment(f"{found_day}T00:00:00")
+    return None if midnight is None else midnight._replace(doubtful=True)
 
 
 def closing_moment(value: object, day: object, entry: Moment | None) -> Moment | None:

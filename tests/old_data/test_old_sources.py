@@ -178,6 +178,20 @@ def test_a_broken_source_within_a_folder_is_named_and_a_strangers_file_is_not(tm
     assert "UTF-16" in why(report)[1]
 
 
+@pytest.mark.parametrize("name", ["trades.csv", "rec_io.sql", "rec_io.pgsql"])
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\r\n \n", b"\0" * 9_000])
+def test_an_export_that_came_to_nothing_is_named_within_a_folder_too(
+    tmp_path: Path, name: str, content: bytes
+):
+    old.recio_folder(tmp_path, fills=FILLS)
+    (tmp_path / name).write_bytes(content)
+    report = imported(tmp_path)
+    assert kept(report) == 2
+    assert [Path(each["path"]).name for each in report["refused"]] == [name]
+    assert "write it again" in why(report)[0]
+    assert "write it again" in why(imported(tmp_path / name, code=65))[0]
+
+
 @pytest.mark.parametrize("name", ["pipe.db", "pipe.csv", "pipe.sql", "pipe"])
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str):
     os.mkfifo(tmp_path / name)

@@ -87,3 +87,10 @@ def test_a_closing_time_of_day_is_the_first_after_the_entry(day: str, entered: s
     found = values.closing_moment(closed, day, values.local_moment(day, entered))
     assert found is not None
     assert found.at.isoformat() == at
+
+
+@pytest.mark.parametrize("time", ["24:00:00", "25:61", "soon"])
+def test_a_time_of_day_that_cannot_be_read_is_the_days_first_moment_and_in_doubt(time: str):
+    found = values.local_moment("2025-08-01", time)
+    assert found is not None
+    assert (found.at.isoformat(), found.doubtful) == ("2025-08-01T04:00:00+00:00", True)
