@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from recio.commands.event_loop import insist, until_signal
+from recio.errors import ExitCode
 
 
 def test_what_was_imported_is_not_walked_by_each_collection():
@@ -20,10 +21,14 @@ def test_what_was_imported_is_not_walked_by_each_collection():
     async def work(_: anyio.Event) -> None:
         found.append(gc.get_freeze_count())
 
+    before = {each: signal.getsignal(each) for each in signal.valid_signals()}
     try:
         until_signal(work)
     finally:
         gc.unfreeze()
+        for each, handler in before.items():
+            if signal.getsignal(each) is not handler:
+                signal.signal(each, handler)
     assert found[0] > 10_000
 
 
@@ -37,6 +42,36 @@ async def test_what_does_not_end_when_it_is_asked_to_is_given_up_and_says_where_
             stop.set()
     (line,) = said
     assert any(each.startswith("hangs at ") and "locks.py" in each for each in line["tasks"])
+
+
+IMPATIENT = """
+import os, signal, threading, time
+from recio.commands.event_loop import to_the_end
+from recio.errors import ExitCode
+
+def press():
+    while True:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.00002)
+
+async def work():
+    threading.Thread(target=press, daemon=True).start()
+    return ExitCode.OK
+
+code = to_the_end(work, lambda: "all of it")
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os._exit(int(code))
+"""
+
+
+def test_ctrl_c_while_the_loop_is_being_closed_breaks_nothing():
+    """Raised within the loop's own end it left a loop that cannot be closed, in one of three such ends."""
+    for _ in range(12):
+        done = subprocess.run(
+            [sys.executable, "-c", IMPATIENT], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode in (ExitCode.OK, ExitCode.INTERRUPTED), done.stderr
+        assert "Error" not in done.stderr
 
 
 TWICE = """

@@ -39,7 +39,7 @@ def until_signal(work: Callable[[anyio.Event], Awaitable[None]]) -> ExitCode:
             await work(stop)
             group.cancel_scope.cancel()
 
-    _run(main)
+    _run(main, list[signal.Signals]())
     return ExitCode.OK
 
 
@@ -59,20 +59,30 @@ def to_the_end(work: Callable[[], Awaitable[ExitCode]], so_far: Callable[[], str
                 group.cancel_scope.cancel()
 
     try:
-        _run(main)
+        _run(main, heard)
     except KeyboardInterrupt:
-        heard.append(signal.SIGINT)  # just before the work heard signals, or just after it
+        heard.append(signal.SIGINT)  # just before the work heard signals
     if codes and not heard:
         return codes[0]
     print(f"recio: interrupted: {so_far()}", file=sys.stderr)
     return ExitCode.INTERRUPTED
 
 
-def _run(main: Callable[[], Awaitable[None]]) -> None:
+def _run(main: Callable[[], Awaitable[None]], late: list[signal.Signals]) -> None:
+    """`late` gets the signals that come once the work has ended: raised while the loop is being closed, they would break that."""
+    heeded = _heeded()
+
+    async def whole() -> None:
+        try:
+            await main()
+        finally:
+            for each in heeded:
+                signal.signal(each, lambda number, _frame: late.append(signal.Signals(number)))
+
     # What was imported stays for good: to walk all of it at each full collection took 20 ms out of a decision's time.
     gc.collect()
     gc.freeze()
-    anyio.run(main, backend="asyncio", backend_options={"use_uvloop": sys.platform != "win32"})
+    anyio.run(whole, backend="asyncio", backend_options={"use_uvloop": sys.platform != "win32"})
 
 
 def _heeded() -> list[signal.Signals]:
